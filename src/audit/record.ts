@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { DenialReason, RuleReference } from '../model/decision.ts';
+
+/**
+ * What is said about one event, before the chain adds its own fields (stream, seq, time, prev,
+ * hash). Field names are stable: they are documented in docs/reference/audit.md.
+ */
+export type AuditEvent =
+  | GatewayEvent
+  | LoginEvent
+  | SessionEvent
+  | RequestIntent
+  | RequestOutcome
+  | AdministrationEvent;
+
+/** Who and where; on every event of a session. */
+export interface Origin {
+  readonly session: string;
+  readonly principal: string;
+  readonly method: string;
+  readonly verifiedBy: string;
+  readonly target: string;
+  readonly source: string;
+}
+
+export interface GatewayEvent {
+  readonly event: 'gateway';
+  readonly what: 'started' | 'stopping' | 'policy-loaded' | 'policy-refused' | 'clock-moved' | 'lease' | 'finding';
+  readonly revision?: string;
+  readonly detail: string;
+}
+
+/** A login that did not become a session, with everything the peer was not told. */
+export interface LoginEvent {
+  readonly event: 'login-denied';
+  readonly id: string;
+  readonly source: string;
+  readonly target?: string;
+  readonly claimed?: string;
+  readonly reason: DenialReason;
+  readonly detail: string;
+  readonly rules: readonly RuleReference[];
+  readonly revision: string;
+}
+
+export interface SessionEvent extends Origin {
+  readonly event: 'session-opened' | 'session-closed';
+  readonly id: string;
+  readonly revision: string;
+  readonly rules?: readonly RuleReference[];
+  readonly lease?: string;
+  /** The target's own connection id (MariaDB `CONNECTION_ID()`). */
+  readonly upstreamConnection?: number;
+  readonly application?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly reason?: string;
+  readonly requests?: number;
+  readonly durationMs?: number;
+}
+
+export interface RequestIntent extends Origin {
+  readonly event: 'intent';
+  /** Decision id: what an error message shows and `explain ID` takes. */
+  readonly id: string;
+  readonly revision: string;
+  readonly decision: 'allow' | 'deny' | 'would-deny';
+  readonly reason?: DenialReason;
+  readonly detail?: string;
+  readonly rules: readonly RuleReference[];
+  /** Protocol command, e.g. COM_QUERY. */
+  readonly command: string;
+  readonly kind: string;
+  /** Text, normalised text, or absent, as the Target says. */
+  readonly statement?: string;
+  /** sha256 of the exact bytes. */
+  readonly statementHash?: string;
+  readonly needs: readonly string[];
+  readonly schema?: string;
+  readonly traceparent?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly upstreamConnection?: number;
+}
+
+export interface RequestOutcome {
+  readonly event: 'outcome';
+  /** The intent's id. */
+  readonly id: string;
+  readonly session: string;
+  readonly outcome: 'ok' | 'error' | 'limited' | 'killed' | 'unknown';
+  readonly errno?: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly durationMs: number;
+}
+
+/** Something done to Postern itself: sessions listed or killed, audit read, reload. */
+export interface AdministrationEvent {
+  readonly event: 'administration';
+  readonly id: string;
+  readonly principal: string;
+  readonly action: string;
+  readonly decision: 'allow' | 'deny';
+  readonly reason?: DenialReason;
+  readonly detail: string;
+  readonly rules: readonly RuleReference[];
+}
+
+/**
+ * The door to the audit. `append` queues; everything queued in one tick is written with one write,
+ * and only then the callbacks run, in order. A callback gets `false` when the record could not be
+ * made durable in the file: then nothing may go on that depended on it.
+ */
+export interface AuditLog {
+  append(event: AuditEvent, written?: (ok: boolean) => void): void;
+  /** False while new requests must be denied (disk full, reserve in use). */
+  readonly accepting: boolean;
+  close(): Promise<void>;
+}
