@@ -25,9 +25,33 @@ export interface Origin {
 
 export interface GatewayEvent {
   readonly event: 'gateway';
-  readonly what: 'started' | 'stopping' | 'policy-loaded' | 'policy-refused' | 'clock-moved' | 'lease' | 'finding';
+  readonly what:
+    | 'started'
+    | 'stopping'
+    | 'policy-loaded'
+    | 'policy-refused'
+    | 'clock-moved'
+    | 'lease'
+    | 'finding'
+    | 'audit-gap';
   readonly revision?: string;
+  /** policy-loaded: sha256 of the stored policy file (`policies/<revision>.json`). */
+  readonly sources?: string;
+  /** audit-gap: what could not be recorded, and why. */
+  readonly gap?: AuditGap;
   readonly detail: string;
+}
+
+/** A time in which the audit could not be written. */
+export interface AuditGap {
+  /** RFC 3339. */
+  readonly since: string;
+  readonly durationMs: number;
+  readonly problem: string;
+  /** Records whose access was refused because of it: nothing happened without a record. */
+  readonly refused: number;
+  /** Outcomes and the like that did not fit the reserve either; these intents read `unknown`. */
+  readonly lost: number;
 }
 
 /** A login that did not become a session, with everything the peer was not told. */
@@ -72,6 +96,10 @@ export interface RequestIntent extends Origin {
   readonly kind: string;
   /** Text, normalised text, or absent, as the Target says. */
   readonly statement?: string;
+  /** Set when the bytes are no UTF-8: each character of `statement` is then one byte. */
+  readonly statementEncoding?: 'latin1';
+  /** Set when `statement` is only the beginning: how many bytes the whole has. */
+  readonly statementCutFrom?: number;
   /** sha256 of the exact bytes. */
   readonly statementHash?: string;
   readonly needs: readonly string[];

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+import { hash as digest } from 'node:crypto';
+import type { AuditEvent } from './record.ts';
+
+/** Version of the line format; a reader refuses what it does not know. */
+export const RECORD_VERSION = 1;
+
+/** What the first record of a stream names as its predecessor. */
+export const NO_HASH = '0'.repeat(64);
+
+/** `,"hash":"` + 64 hex digits + `"}`: what is cut off a line to get the bytes that were hashed. */
+export const HASH_SUFFIX_LENGTH = 75;
+
+/** `,"prev":"` + 64 hex digits + `"`: the end of the hashed bytes, before their closing. */
+export const PREV_LENGTH = 74;
+
+/** The fields of the chain around an event. */
+export interface ChainFields {
+  readonly v: typeof RECORD_VERSION;
+  readonly stream: string;
+  /** From 1, without a gap within a stream. */
+  readonly seq: number;
+  /** RFC 3339 in UTC with milliseconds: when the record was written. */
+  readonly time: string;
+  /** `hash` of the record before it in the stream; 64 zeros in the first. */
+  readonly prev: string;
+  /** SHA-256 (hex) of the line up to and without `,"hash":...`. */
+  readonly hash: string;
+}
+
+export type AuditRecord = ChainFields & AuditEvent;
+
+/** Where a stream stands: its last record. */
+export interface ChainPosition {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** The end of a stream, as signed heads name it. */
+export interface StreamPosition extends ChainPosition {
+  readonly stream: string;
+  readonly segment: string;
+  /** Size of the segment up to and with this record. */
+  readonly bytes: number;
+}
+
+export const CHAIN_START: ChainPosition = { seq: 0, hash: NO_HASH };
+
+/**
+ * The fields of an event as JSON without the outer braces. `event`, `id` and `decision` come first,
+ * so that verification can follow intents and outcomes without parsing every line.
+ */
+export function serialiseEvent(event: AuditEvent): string {
+  const leading: { event: string; id?: string; decision?: string } = { event: event.event };
+  if ('id' in event) leading.id = event.id;
+  if ('decision' in event) leading.decision = event.decision;
+  return JSON.stringify({ ...leading, ...event }).slice(1, -1);
+}
+
+/** The start of every line of a stream up to its sequence number; verification compares it. */
+export function linePrefix(stream: string): string {
+  return `{"v":${RECORD_VERSION},"stream":"${stream}","seq":`;
+}
+
+/** One line without its newline, and the hash it ends in. */
+export function chainLine(
+  prefix: string,
+  position: ChainPosition,
+  time: string,
+  eventFields: string,
+): { readonly line: string; readonly hash: string } {
+  const seq = position.seq + 1;
+  const body = `${prefix}${seq},"time":"${time}",${eventFields},"prev":"${position.hash}"`;
+  const hash = digest('sha256', body, 'hex');
+  return { line: `${body},"hash":"${hash}"}`, hash };
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
+import type { Clock } from '../model/clock.ts';
+import { PosternError, problemText } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import type { StreamPosition } from './chain.ts';
+import { type Disk, nodeDisk } from './disk.ts';
+import { FileLog } from './file-log.ts';
+import type { AuditLog } from './record.ts';
+import { type SignerHealth, type SignerOptions, SignerSupervisor } from './signer-supervisor.ts';
+
+export interface FileAuditLimits {
+  /** Disk space held for outcomes that are owed when the disk is full. */
+  readonly reserveBytes: number;
+  readonly segmentBytes: number;
+  readonly segmentAgeMs: number;
+}
+
+export const DEFAULT_AUDIT_LIMITS: FileAuditLimits = {
+  reserveBytes: 8 << 20,
+  segmentBytes: 256 << 20,
+  segmentAgeMs: 86_400_000,
+};
+
+export interface FileAuditOptions {
+  /** Made if missing (mode 0700). It belongs to one gateway process. */
+  readonly directory: string;
+  /** Name of the installation, as in `postern.yaml`. */
+  readonly instance: string;
+  /** Which process of the installation; `0` when there is one. */
+  readonly worker?: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Without it no heads are signed, and `verify` can only check that the chain is whole. */
+  readonly signer?: SignerOptions;
+  readonly limits?: Partial<FileAuditLimits>;
+  readonly disk?: Disk;
+}
+
+export interface FileAuditHealth {
+  readonly accepting: boolean;
+  /** Why new requests are denied, while they are. */
+  readonly problem?: string;
+  readonly position: StreamPosition;
+  /** Last position known to be on the disk itself. */
+  readonly durableSeq: number;
+  readonly refused: number;
+  readonly lost: number;
+  readonly signer?: SignerHealth;
+}
+
+export interface FileAudit extends AuditLog {
+  readonly directory: string;
+  readonly stream: string;
+  health(): FileAuditHealth;
+}
+
+/**
+ * Opens the audit of one process: a new stream that begins with a `gateway started` record. An
+ * earlier stream is never appended to. Rejects with `audit-unwritable`.
+ */
+export async function openFileAudit(options: FileAuditOptions): Promise<FileAudit> {
+  const { directory, clock, log } = options;
+  const limits = { ...DEFAULT_AUDIT_LIMITS, ...options.limits };
+  const worker = `${options.instance}.${options.worker ?? '0'}`;
+  const stream = `${worker}.${bootId(clock.now())}`;
+  const streamDirectory = `${directory}/${stream}`;
+  let durableSeq = 0;
+  let fileLog: FileLog;
+  const signer = await startSigner(options);
+  try {
+    mkdirSync(streamDirectory, { mode: 0o700 });
+    fileLog = new FileLog(
+      {
+        directory: streamDirectory,
+        stream,
+        reservePath: `${directory}/.reserve-${worker}`,
+        reserveBytes: limits.reserveBytes,
+        segmentBytes: limits.segmentBytes,
+        segmentAgeMs: limits.segmentAgeMs,
+        disk: options.disk ?? nodeDisk,
+        clock,
+        log,
+        durable(position) {
+          durableSeq = position.seq;
+          signer?.offer(position);
+        },
+      },
+      { event: 'gateway', what: 'started', detail: `process ${process.pid} of ${worker}` },
+    );
+  } catch (cause) {
+    await signer?.close();
+    rmSync(streamDirectory, { recursive: true, force: true });
+    throw unwritable(directory, cause);
+  }
+  return {
+    directory,
+    stream,
+    get accepting() {
+      return fileLog.accepting;
+    },
+    append: (event, written) => fileLog.append(event, written),
+    async close() {
+      fileLog.append({ event: 'gateway', what: 'stopping', detail: `process ${process.pid}` });
+      await fileLog.close();
+      await signer?.close();
+    },
+    health: () => healthOf(fileLog, durableSeq, signer),
+  };
+}
+
+/** Makes the directory too: the signer is the first to need it. */
+async function startSigner(options: FileAuditOptions): Promise<SignerSupervisor | undefined> {
+  try {
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw unwritable(options.directory, cause);
+  }
+  if (!options.signer) return undefined;
+  const signer = new SignerSupervisor(
+    options.directory,
+    options.signer,
+    options.clock,
+    options.log,
+  );
+  const problem = await signer.start();
+  if (problem === undefined) return signer;
+  await signer.close();
+  throw new PosternError('audit-unwritable', {
+    path: options.directory,
+    problem: `the signer cannot work: ${problem}`,
+  });
+}
+
+function unwritable(path: string, cause: unknown): PosternError {
+  return new PosternError('audit-unwritable', { path, problem: problemText(cause) }, cause);
+}
+
+function healthOf(
+  fileLog: FileLog,
+  durableSeq: number,
+  signer: SignerSupervisor | undefined,
+): FileAuditHealth {
+  const { outage } = fileLog;
+  return {
+    accepting: fileLog.accepting,
+    ...(outage && { problem: outage.problem }),
+    position: fileLog.position,
+    durableSeq,
+    refused: outage?.refused ?? 0,
+    lost: outage?.lost ?? 0,
+    ...(signer && { signer: signer.health() }),
+  };
+}
+
+/** Sorts by start time; random, because two processes may start in the same millisecond. */
+function bootId(now: number): string {
+  const time = new Date(now).toISOString().replace(/[-:.]/g, '');
+  return `${time}-${randomBytes(4).toString('hex')}`;
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+import {
+  closeSync,
+  constants,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+} from 'node:fs';
+import type { StreamPosition } from './chain.ts';
+import { nodeDisk, writeAll } from './disk.ts';
+import { HEADS_START, type HeadPosition, headHash, parseHead, signHead } from './heads.ts';
+import type { SigningKey } from './signing-key.ts';
+
+/** Longer than any head: one names a few streams with some 250 bytes each. */
+const TAIL_BYTES = 1 << 20;
+
+/** Appends signed heads to one file, going on where an earlier run stopped. */
+export class HeadWriter {
+  readonly #file: number;
+  readonly #key: SigningKey;
+  #size: number;
+  #position: HeadPosition;
+
+  /** Throws what the file system throws, and when the last line is not a head. */
+  constructor(path: string, key: SigningKey) {
+    this.#key = key;
+    this.#file = openSync(path, constants.O_CREAT | constants.O_RDWR, 0o600);
+    const tail = readTail(this.#file);
+    this.#position = tail.position;
+    this.#size = tail.size;
+    // A line that a crash cut short was never acknowledged, nor shown to a witness.
+    ftruncateSync(this.#file, this.#size);
+  }
+
+  get position(): HeadPosition {
+    return this.#position;
+  }
+
+  /** The signed line, durable; throws what the file system throws, and then nothing was added. */
+  append(time: string, streams: readonly StreamPosition[]): string {
+    if (fstatSync(this.#file).size !== this.#size) {
+      throw new Error('another process changed the file; an audit directory has one gateway');
+    }
+    const line = signHead(this.#position, time, streams, this.#key);
+    const bytes = Buffer.from(`${line}\n`);
+    try {
+      writeAll(nodeDisk, this.#file, bytes, this.#size);
+      fdatasyncSync(this.#file);
+    } catch (cause) {
+      ftruncateSync(this.#file, this.#size);
+      throw cause;
+    }
+    this.#size += bytes.length;
+    this.#position = { head: this.#position.head + 1, hash: headHash(line) };
+    return line;
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+function readTail(file: number): { position: HeadPosition; size: number } {
+  const { size } = fstatSync(file);
+  const start = Math.max(0, size - TAIL_BYTES);
+  const bytes = Buffer.alloc(size - start);
+  readSync(file, bytes, 0, bytes.length, start);
+  const end = bytes.lastIndexOf(0x0a);
+  if (end < 0) {
+    if (start > 0) throw new Error('the last line is too long to be a head');
+    return { position: HEADS_START, size: 0 };
+  }
+  const begin = end === 0 ? 0 : bytes.lastIndexOf(0x0a, end - 1) + 1;
+  const line = bytes.toString('utf8', begin, end);
+  const head = parseHead(line);
+  if (!head) throw new Error('the last line is not a head');
+  return { position: { head: head.head, hash: headHash(line) }, size: start + end + 1 };
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash, hash as digest, type KeyObject, sign, verify } from 'node:crypto';
+import { NO_HASH, type StreamPosition } from './chain.ts';
+
+export const HEADS_FILE = 'heads.jsonl';
+export const PUBLIC_KEY_FILE = 'signing-key.pub.pem';
+
+const HEAD_VERSION = 1;
+
+/** `,"signature":"` + base64 of 64 bytes + `"}`: cut off a line to get the bytes that were signed. */
+const SIGNATURE_SUFFIX_LENGTH = 104;
+
+/** What the signer vouches for: the ends of all streams that are being written. */
+export interface Head {
+  readonly v: typeof HEAD_VERSION;
+  /** From 1, without a gap. */
+  readonly head: number;
+  /** RFC 3339, the signer's clock. */
+  readonly time: string;
+  /** SHA-256 (hex) of the public key's SPKI (DER). */
+  readonly key: string;
+  readonly streams: readonly StreamPosition[];
+  /** SHA-256 (hex) of the whole line before, without its newline; 64 zeros in the first. */
+  readonly prev: string;
+  /** Ed25519 over the line up to and without `,"signature":...`, base64. */
+  readonly signature: string;
+}
+
+/** Where the chain of heads stands. */
+export interface HeadPosition {
+  readonly head: number;
+  readonly hash: string;
+}
+
+export const HEADS_START: HeadPosition = { head: 0, hash: NO_HASH };
+
+export function keyId(publicKey: KeyObject): string {
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
+}
+
+export function headHash(line: string): string {
+  return digest('sha256', line, 'hex');
+}
+
+/** The next line of `heads.jsonl`, without its newline. */
+export function signHead(
+  after: HeadPosition,
+  time: string,
+  streams: readonly StreamPosition[],
+  key: { readonly id: string; readonly privateKey: KeyObject },
+): string {
+  const named = streams.map(({ stream, seq, hash, segment, bytes }) => ({
+    stream,
+    seq,
+    hash,
+    segment,
+    bytes,
+  }));
+  const body = JSON.stringify({
+    v: HEAD_VERSION,
+    head: after.head + 1,
+    time,
+    key: key.id,
+    streams: named,
+    prev: after.hash,
+  }).slice(0, -1);
+  const signature = sign(null, Buffer.from(body), key.privateKey).toString('base64');
+  return `${body},"signature":"${signature}"}`;
+}
+
+/** The line as a head; undefined when it is not one. The signature is not looked at. */
+export function parseHead(line: string): Head | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  return isHead(value) ? value : undefined;
+}
+
+export function signatureHolds(line: string, head: Head, publicKey: KeyObject): boolean {
+  const body = line.slice(0, -SIGNATURE_SUFFIX_LENGTH);
+  if (line.slice(-SIGNATURE_SUFFIX_LENGTH) !== `,"signature":"${head.signature}"}`) return false;
+  return verify(null, Buffer.from(body), publicKey, Buffer.from(head.signature, 'base64'));
+}
+
+function isHead(value: unknown): value is Head {
+  const head = value as Partial<Head> | null;
+  return (
+    typeof head === 'object' &&
+    head !== null &&
+    head.v === HEAD_VERSION &&
+    Number.isSafeInteger(head.head) &&
+    [head.time, head.key, head.prev, head.signature].every((text) => typeof text === 'string') &&
+    Array.isArray(head.streams) &&
+    head.streams.every(isStreamPosition)
+  );
+}
+
+export function isStreamPosition(value: unknown): value is StreamPosition {
+  const at = value as Partial<StreamPosition> | null;
+  return (
+    typeof at === 'object' &&
+    at !== null &&
+    [at.stream, at.hash, at.segment].every((text) => typeof text === 'string') &&
+    Number.isSafeInteger(at.seq) &&
+    Number.isSafeInteger(at.bytes)
+  );
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Clock, Timer } from '../model/clock.ts';
+import type { Log } from '../model/log.ts';
+import type { StreamPosition } from './chain.ts';
+import type { SignerReply, SignRequest } from './signer.ts';
+
+const MIN_BACKOFF_MS = 1_000;
+const MAX_BACKOFF_MS = 30_000;
+const START_LIMIT_MS = 10_000;
+/** How long a stop waits for the last head. */
+const CLOSE_LIMIT_MS = 3_000;
+
+export interface SignerOptions {
+  /** Ed25519 private key, made on first start; read by the signer process only. */
+  readonly keyPath: string;
+  /** A second place for heads: a file to append to, or `stdout`. */
+  readonly witness?: string;
+}
+
+export interface SignerHealth {
+  readonly running: boolean;
+  readonly lastHead: number;
+  /** RFC 3339; absent before the first head. */
+  readonly lastSignedAt?: string;
+  /** Whether something durable is not named by a signed head yet. */
+  readonly behind: boolean;
+  readonly restarts: number;
+  readonly problem?: string;
+}
+
+/** Keeps the signer process alive and hands it the ends of the streams, one request at a time. */
+export class SignerSupervisor {
+  readonly #arguments: readonly string[];
+  readonly #inheritStdout: boolean;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #streams = new Map<string, StreamPosition>();
+  #child: ChildProcess | undefined;
+  #ready = false;
+  #signing = false;
+  #changed = false;
+  #closing = false;
+  #lastHead = 0;
+  #lastSignedAt: string | undefined;
+  #restarts = 0;
+  #backoffMs = MIN_BACKOFF_MS;
+  #problem: string | undefined;
+  #restartTimer: Timer | undefined;
+  /** Runs on every change that `start` or `close` may be waiting for. */
+  #progress: () => void = () => undefined;
+
+  constructor(directory: string, options: SignerOptions, clock: Clock, log: Log) {
+    this.#arguments = [directory, options.keyPath, options.witness ?? ''];
+    this.#inheritStdout = options.witness === 'stdout';
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** The problem that keeps the signer from working, if there is one. */
+  async start(): Promise<string | undefined> {
+    this.#spawn();
+    const settled = () => this.#ready || this.#child === undefined;
+    if (!(await this.#until(settled, START_LIMIT_MS))) return 'it did not start in time';
+    return this.#ready ? undefined : (this.#problem ?? 'it ended');
+  }
+
+  /** A stream is durable up to here: to be named by the next head. */
+  offer(position: StreamPosition): void {
+    this.#streams.set(position.stream, position);
+    this.#changed = true;
+    this.#request();
+  }
+
+  health(): SignerHealth {
+    return {
+      running: this.#ready,
+      lastHead: this.#lastHead,
+      ...(this.#lastSignedAt !== undefined && { lastSignedAt: this.#lastSignedAt }),
+      behind: this.#changed || this.#signing,
+      restarts: this.#restarts,
+      ...(this.#problem !== undefined && { problem: this.#problem }),
+    };
+  }
+
+  /** Waits for the head of what was offered last, then ends the process. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#restartTimer?.stop();
+    const child = this.#child;
+    if (!child) return;
+    child.ref();
+    child.channel?.ref();
+    const done = () => !this.#child || (!this.#changed && !this.#signing);
+    if (!(await this.#until(done, CLOSE_LIMIT_MS))) {
+      this.#log.error('audit: the last head was not signed', { problem: this.#problem });
+    }
+    if (child.connected) child.disconnect();
+    if (!(await this.#until(() => !this.#child, CLOSE_LIMIT_MS))) child.kill('SIGKILL');
+  }
+
+  /** False when the time is over first. */
+  #until(holds: () => boolean, limitMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(limitMs, () => resolve(holds()));
+      this.#progress = () => {
+        if (!holds()) return;
+        timer.stop();
+        resolve(true);
+      };
+      this.#progress();
+    });
+  }
+
+  #spawn(): void {
+    // The extension is .js in a build and .ts where sources run as they are.
+    const entry = fileURLToPath(import.meta.url).replace(/signer-supervisor(\.\w+)$/, 'signer$1');
+    const child = fork(entry, this.#arguments, {
+      env: {},
+      execArgv: [],
+      stdio: ['ignore', this.#inheritStdout ? 'inherit' : 'ignore', 'pipe', 'ipc'],
+    });
+    this.#child = child;
+    child.on('message', (message) => this.#take(message as SignerReply));
+    child.on('error', (cause) => this.#fail(cause.message));
+    child.on('exit', (code, signal) => this.#ended(code, signal));
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.#log.error('audit: the signer says', { text: chunk.toString('utf8') });
+    });
+  }
+
+  #take(message: SignerReply): void {
+    if (message.type === 'ready') {
+      this.#ready = true;
+      this.#problem = undefined;
+      // From here on it must not keep a process alive that has nothing else to do.
+      if (!this.#closing) {
+        this.#child?.unref();
+        this.#child?.channel?.unref();
+        (this.#child?.stderr as { unref?: () => void } | null)?.unref?.();
+      }
+      this.#request();
+    } else if (message.type === 'signed') {
+      this.#signing = false;
+      this.#lastHead = message.head;
+      this.#lastSignedAt = message.time;
+      this.#problem = undefined;
+      this.#backoffMs = MIN_BACKOFF_MS;
+      if (this.#closing) this.#request();
+    } else {
+      this.#signing = false;
+      this.#changed = true;
+      this.#fail(message.problem);
+    }
+    this.#progress();
+  }
+
+  #request(): void {
+    if (!this.#ready || this.#signing || !this.#changed) return;
+    const request: SignRequest = { streams: [...this.#streams.values()] };
+    this.#signing = true;
+    this.#changed = false;
+    this.#child?.send(request, (error) => {
+      if (error) this.#fail(error.message);
+    });
+  }
+
+  #fail(problem: string): void {
+    this.#problem = problem;
+    this.#log.error('audit: heads are not signed', { problem });
+  }
+
+  #ended(code: number | null, signal: string | null): void {
+    const wasReady = this.#ready;
+    this.#child = undefined;
+    this.#ready = false;
+    if (this.#signing) this.#changed = true;
+    this.#signing = false;
+    if (!this.#closing) {
+      this.#problem ??= `the signer ended (${signal ?? code})`;
+      this.#log.error('audit: the signer ended', { problem: this.#problem });
+      if (wasReady || this.#restarts > 0) this.#restartLater();
+    }
+    this.#progress();
+  }
+
+  #restartLater(): void {
+    this.#restarts += 1;
+    this.#restartTimer = this.#clock.after(this.#backoffMs, () => this.#spawn());
+    this.#backoffMs = Math.min(this.#backoffMs * 2, MAX_BACKOFF_MS);
+  }
+}
