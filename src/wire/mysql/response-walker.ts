@@ -29,6 +29,8 @@ export interface ResponseFormat {
   readonly deprecateEof: boolean;
   readonly sessionTrack: boolean;
   readonly cacheMetadata: boolean;
+  /** Stop at OKs between result sets too, for a caller that rewrites every OK. */
+  readonly stopAtOk?: boolean;
 }
 
 /** Told about every OK that carries session state, the ones inside a response too. */
@@ -40,10 +42,12 @@ export interface SessionStateObserver {
 /**
  * `more`: send on what is before `position`, keep the rest and put it in front of the next chunk.
  * `ended`: the last packet of the response is `chunk[position..packetEnd)`, complete.
+ * `result-ended` (with `stopAtOk`): the same for the OK of a result that another one follows; walk
+ * on from `packetEnd`.
  * `local-infile`: the same for a LOCAL INFILE request; the response goes on after the file.
  * `row-limit`: the row that would be one too many starts at `position`.
  */
-export type WalkResult = 'more' | 'ended' | 'local-infile' | 'row-limit';
+export type WalkResult = 'more' | 'ended' | 'result-ended' | 'local-infile' | 'row-limit';
 
 export type TerminalKind = 'ok' | 'eof' | 'err' | 'prepared' | 'statistics';
 
@@ -322,7 +326,7 @@ export class ResponseWalker {
     const more = (this.status & SERVER_MORE_RESULTS_EXISTS) !== 0;
     if (!more || (this.#kind !== 'query' && this.#kind !== 'execute')) return this.#end(terminal);
     this.#state = 'first';
-    return undefined;
+    return terminal === 'ok' && this.#format.stopAtOk ? 'result-ended' : undefined;
   }
 
   #prepareOk(chunk: Buffer, start: number, end: number, first: number): WalkResult | undefined {
