@@ -25,8 +25,13 @@ export type AdminLogin = Omit<MysqlLogin, 'capabilities' | 'charset' | 'attribut
 const ADMIN_CAPABILITIES = CLIENT_TRANSACTIONS | CLIENT_MULTI_RESULTS | CLIENT_DEPRECATE_EOF;
 const UTF8MB4_GENERAL_CI = 45;
 
+/** The greeting as it came: what the gateway mirrors downstream. */
+export interface GreetedConnection extends AdminConnection {
+  readonly greeting: Handshake;
+}
+
 /** Connects for administrative statements. Rejects as `loginMysql` does. */
-export async function openAdminConnection(login: AdminLogin): Promise<AdminConnection> {
+export async function openAdminConnection(login: AdminLogin): Promise<GreetedConnection> {
   const session = await openSession(asMysqlLogin(login));
   return new Connection(session, login);
 }
@@ -50,7 +55,8 @@ function asMysqlLogin(login: AdminLogin): MysqlLogin {
   };
 }
 
-class Connection implements AdminConnection {
+class Connection implements GreetedConnection {
+  readonly greeting: Handshake;
   readonly serverVersion: string;
   readonly connectionId: number;
   readonly #session: LoggedIn;
@@ -62,6 +68,7 @@ class Connection implements AdminConnection {
 
   constructor(session: LoggedIn, login: AdminLogin) {
     this.#session = session;
+    this.greeting = session.facts.greeting;
     this.#targetName = login.targetName;
     this.#deadlineMs = login.queryDeadlineMs ?? login.deadlineMs;
     this.serverVersion = plainServerVersion(session.facts.greeting.serverVersion);

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Meter } from '../gateway/parts.ts';
+
+const LATENCY_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30];
+
+/** What only the process can tell at scrape time. */
+export interface Gauges {
+  sessionsByTarget(): ReadonlyMap<string, number>;
+  bufferedBytes(): number;
+  auditAccepting(): boolean;
+  targetReady(): ReadonlyMap<string, boolean>;
+}
+
+export interface Metrics {
+  readonly meter: Meter;
+  /** Prometheus text exposition format. */
+  print(): Promise<string>;
+}
+
+/** Names and labels are documented in docs/reference/metrics.md, which a test compares. */
+export function createMetrics(gauges: Gauges): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry, prefix: 'postern_' });
+  const logins = new Counter({
+    name: 'postern_logins_denied_total',
+    help: 'Logins that did not become a session.',
+    labelNames: ['target', 'reason'],
+    registers,
+  });
+  const opened = new Counter({
+    name: 'postern_sessions_opened_total',
+    help: 'Sessions that began.',
+    labelNames: ['target'],
+    registers,
+  });
+  const closed = new Counter({
+    name: 'postern_sessions_closed_total',
+    help: 'Sessions that ended, by why.',
+    labelNames: ['target', 'reason'],
+    registers,
+  });
+  const decisions = new Counter({
+    name: 'postern_requests_total',
+    help: 'Request decisions.',
+    labelNames: ['target', 'effect', 'reason'],
+    registers,
+  });
+  const rows = new Counter({
+    name: 'postern_rows_total',
+    help: 'Rows that went to principals.',
+    labelNames: ['target'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'postern_request_duration_seconds',
+    help: 'From the decision to the last packet of the answer.',
+    labelNames: ['target', 'outcome'],
+    buckets: LATENCY_SECONDS,
+    registers,
+  });
+  addGauges(gauges, registers);
+  return {
+    print: () => registry.metrics(),
+    meter: {
+      loginDenied: (reason, target) => logins.inc({ reason, target }),
+      sessionOpened: (target) => opened.inc({ target }),
+      sessionClosed: (target, reason) => closed.inc({ target, reason }),
+      requestDecided: (target, effect, reason) => decisions.inc({ target, effect, reason }),
+      requestDone: (target, outcome, durationMs, count) => {
+        duration.observe({ target, outcome }, durationMs / 1000);
+        rows.inc({ target }, count);
+      },
+    },
+  };
+}
+
+function addGauges(gauges: Gauges, registers: Registry[]): void {
+  new Gauge({
+    name: 'postern_sessions',
+    help: 'Live sessions.',
+    labelNames: ['target'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [target, count] of gauges.sessionsByTarget()) this.set({ target }, count);
+    },
+  });
+  new Gauge({
+    name: 'postern_request_buffer_bytes',
+    help: 'Memory held by requests that are being collected.',
+    registers,
+    collect() {
+      this.set(gauges.bufferedBytes());
+    },
+  });
+  new Gauge({
+    name: 'postern_audit_accepting',
+    help: '1 while the audit can be written; 0 denies every new request.',
+    registers,
+    collect() {
+      this.set(gauges.auditAccepting() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'postern_target_ready',
+    help: '1 while leases can be issued on the target.',
+    labelNames: ['target'],
+    registers,
+    collect() {
+      for (const [target, ready] of gauges.targetReady()) this.set({ target }, ready ? 1 : 0);
+    },
+  });
+}

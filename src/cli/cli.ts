@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Command, CommanderError } from 'commander';
+import { type ErrorCode, PosternError, toPosternError } from '../model/errors.ts';
+import type { CommandContext, ExitCode, RegisterCommand } from './command.ts';
+import { registerAudit } from './commands/audit.ts';
+import { registerBootstrap } from './commands/bootstrap.ts';
+import { registerCheck } from './commands/check.ts';
+import { registerConnect } from './commands/connect.ts';
+import { registerDiff } from './commands/diff.ts';
+import { registerExplain } from './commands/explain.ts';
+import { registerInit } from './commands/init.ts';
+import { registerLogin } from './commands/login.ts';
+import { registerServe } from './commands/serve.ts';
+import { registerSessions } from './commands/sessions.ts';
+import { registerWhoCan } from './commands/who-can.ts';
+import { registerWhoami } from './commands/whoami.ts';
+
+/** In the order in which a newcomer meets them. */
+const COMMANDS: readonly RegisterCommand[] = [
+  registerInit,
+  registerCheck,
+  registerBootstrap,
+  registerServe,
+  registerConnect,
+  registerLogin,
+  registerWhoami,
+  registerExplain,
+  registerWhoCan,
+  registerDiff,
+  registerSessions,
+  registerAudit,
+];
+
+/** 2 = the words or the declaration are wrong, 1 = refused, 3 = the surroundings do not play along. */
+const EXIT_CODES: Partial<Record<ErrorCode, ExitCode>> = {
+  usage: 2,
+  'config-invalid': 2,
+  'policy-invalid': 2,
+  'api-refused': 1,
+  'audit-corrupt': 1,
+};
+
+/** Parses and runs one command line; resolves with the exit code and never rejects. */
+export async function runCli(argv: readonly string[], context: CommandContext): Promise<ExitCode> {
+  let exitCode: ExitCode = 0;
+  const program = new Command('postern')
+    .description('Identity-aware gateway and policy compiler for data')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.out(text.trimEnd()),
+      writeErr: (text) => context.err(text.trimEnd()),
+    })
+    .showHelpAfterError('(postern --help lists the commands)');
+  const run = async (action: () => Promise<ExitCode>) => {
+    try {
+      exitCode = await action();
+    } catch (thrown) {
+      exitCode = report(thrown, context);
+    }
+  };
+  for (const register of COMMANDS) register(program, context, run);
+  if (argv.length === 0) {
+    context.out(program.helpInformation().trimEnd());
+    return 2;
+  }
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (thrown) {
+    // Commander has printed its message; help and version are not mistakes.
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+    return report(thrown, context);
+  }
+  return exitCode;
+}
+
+function report(thrown: unknown, context: CommandContext): ExitCode {
+  const error = toPosternError(thrown);
+  context.err(`postern: ${error.message}`);
+  if (error.code === 'internal') {
+    const { cause } = error;
+    context.err(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
+    context.err('This is a fault in Postern. Please report it with the lines above.');
+  }
+  return error instanceof PosternError ? (EXIT_CODES[error.code] ?? 3) : 3;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync, readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { readSettings } from '../config/read.ts';
+import { PosternError, problemText } from '../model/errors.ts';
+import { Secret } from '../model/secret.ts';
+import type { CommandContext } from './command.ts';
+
+export interface GatewayOptions {
+  readonly config: string;
+  readonly socket?: string;
+  readonly tokenFile?: string;
+}
+
+const CALL_TIMEOUT_MS = 15_000;
+const LARGEST_ANSWER_BYTES = 64 << 20;
+
+/** The options by which a command finds a running gateway and says who is asking. */
+export function gatewayOptions(command: Command): Command {
+  return command
+    .option('--config <file>', 'settings of the gateway', 'postern.yaml')
+    .option('--socket <path>', 'administration socket (default: from the settings)')
+    .option('--token-file <file>', 'file with your token (default: $POSTERN_TOKEN, then login)');
+}
+
+/** The caller's token: the file given, else $POSTERN_TOKEN. Throws `usage` when there is none. */
+export function callerToken(context: CommandContext, tokenFile: string | undefined): Secret {
+  if (tokenFile !== undefined) {
+    const file = resolve(context.cwd, tokenFile);
+    try {
+      return new Secret(readFileSync(file, 'utf8').trim());
+    } catch (cause) {
+      throw new PosternError('file-unreadable', { file, problem: problemText(cause) }, cause);
+    }
+  }
+  const fromEnvironment = context.env['POSTERN_TOKEN'];
+  if (fromEnvironment) return new Secret(fromEnvironment.trim());
+  throw new PosternError('usage', {
+    problem: 'no token: give --token-file FILE or set POSTERN_TOKEN (postern login gets one)',
+  });
+}
+
+/** One call of the administration API. Throws `api-unreachable` or `api-refused`. */
+export async function callGateway<Answer>(
+  context: CommandContext,
+  options: GatewayOptions,
+  method: 'GET' | 'POST',
+  path: string,
+): Promise<Answer> {
+  const token = callerToken(context, options.tokenFile);
+  const socketPath = administrationSocket(context, options);
+  const { status, body } = await call(socketPath, method, path, token);
+  const answer = parse(body, socketPath) as Answer & { error?: string };
+  if (status >= 200 && status < 300) return answer;
+  throw new PosternError('api-refused', { problem: answer.error ?? `status ${status}` });
+}
+
+function administrationSocket(context: CommandContext, options: GatewayOptions): string {
+  if (options.socket !== undefined) return resolve(context.cwd, options.socket);
+  const file = resolve(context.cwd, options.config);
+  if (!existsSync(file)) {
+    throw new PosternError('usage', { problem: `no ${options.config} here; give --socket PATH` });
+  }
+  return readSettings(file).settings.administration.socket;
+}
+
+function call(
+  socketPath: string,
+  method: string,
+  path: string,
+  token: Secret,
+): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown) =>
+      reject(
+        new PosternError(
+          'api-unreachable',
+          { address: socketPath, problem: problemText(cause) },
+          cause,
+        ),
+      );
+    const headers = { authorization: `Bearer ${token.reveal()}` };
+    const sent = request(
+      { socketPath, method, path, headers, timeout: CALL_TIMEOUT_MS },
+      (answer) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        answer.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes > LARGEST_ANSWER_BYTES) sent.destroy(new Error('the answer is too large'));
+          else chunks.push(chunk);
+        });
+        answer.on('end', () =>
+          resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
+        );
+        answer.on('error', fail);
+      },
+    );
+    sent.on('timeout', () => sent.destroy(new Error('no answer in time')));
+    sent.on('error', fail);
+    sent.end();
+  });
+}
+
+function parse(body: string, socketPath: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch (cause) {
+    const problem = 'the answer is not JSON; is this a Postern socket?';
+    throw new PosternError('api-unreachable', { address: socketPath, problem }, cause);
+  }
+}

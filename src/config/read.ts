@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { isNode, LineCounter, parseDocument } from 'yaml';
+import { PosternError, problemText } from '../model/errors.ts';
+import { type Settings, settingsSchema } from './settings.ts';
+
+/** Settings with every path made absolute, relative to the file they were read from. */
+export interface ReadSettings {
+  readonly file: string;
+  readonly settings: Settings;
+}
+
+/**
+ * Reads `postern.yaml`. Throws `file-unreadable`, or `config-invalid` with every fault and its
+ * line. Has no other effect.
+ */
+export function readSettings(file: string): ReadSettings {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new PosternError('file-unreadable', { file, problem: problemText(cause) }, cause);
+  }
+  return { file, settings: parseSettings(text, file) };
+}
+
+/** The pure half of `readSettings`. */
+export function parseSettings(text: string, file: string): Settings {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const faults = document.errors.map((error) => `  ${error.message}`);
+  if (faults.length === 0) {
+    const parsed = settingsSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+    if (parsed.success) return absolutePaths(parsed.data, dirname(resolve(file)));
+    for (const issue of parsed.error.issues) {
+      const key = issue.path.map(String).join('.');
+      faults.push(`  line ${lineOf(document, issue.path, lines)}: ${key || 'document'}: ${issue.message}`);
+    }
+  }
+  throw new PosternError('config-invalid', { file, count: faults.length, faults: faults.join('\n') });
+}
+
+/** The line of the deepest part of the path that exists (a missing key has no node of its own). */
+function lineOf(
+  document: ReturnType<typeof parseDocument>,
+  path: readonly PropertyKey[],
+  lines: LineCounter,
+): number {
+  for (let depth = path.length; depth >= 0; depth -= 1) {
+    const node = document.getIn(path.slice(0, depth), true);
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+  }
+  return 1;
+}
+
+function absolutePaths(settings: Settings, base: string): Settings {
+  const at = (path: string) => resolve(base, path);
+  const files = (pair: Settings['tls']) =>
+    pair && { certificate: at(pair.certificate), key: at(pair.key) };
+  const { witness } = settings.audit;
+  return {
+    ...settings,
+    policy: settings.policy.map(at),
+    tls: files(settings.tls),
+    mesh: files(settings.mesh),
+    audit: {
+      ...settings.audit,
+      directory: at(settings.audit.directory),
+      signingKey: at(settings.audit.signingKey),
+      witness: witness === undefined || witness === 'stdout' ? witness : at(witness),
+    },
+    administration: { socket: at(settings.administration.socket) },
+  };
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { parseDuration } from '../model/duration.ts';
+
+/** `15s` -> milliseconds. */
+const duration = (byDefault: string) =>
+  z
+    .string()
+    .default(byDefault)
+    .transform((text, context) => {
+      const ms = parseDuration(text);
+      if (ms === undefined) {
+        context.addIssue({ code: 'custom', message: `"${text}" is not a duration such as 30s` });
+        return z.NEVER;
+      }
+      return ms;
+    });
+
+/** `64MiB` -> bytes. */
+const size = (byDefault: string) =>
+  z
+    .string()
+    .default(byDefault)
+    .transform((text, context) => {
+      const found = /^(\d+)(B|KiB|MiB|GiB)$/.exec(text);
+      if (!found) {
+        context.addIssue({ code: 'custom', message: `"${text}" is not a size such as 64MiB` });
+        return z.NEVER;
+      }
+      const unit = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }[found[2] ?? ''] ?? Number.NaN;
+      return Number(found[1]) * unit;
+    });
+
+/** `127.0.0.1:3306` or `[::1]:3306`; port 0 takes a free one. */
+const address = z.string().transform((text, context) => {
+  const found = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const port = Number(found?.[3] ?? Number.NaN);
+  if (!found || port > 65_535) {
+    context.addIssue({ code: 'custom', message: `"${text}" is not an address such as 0.0.0.0:3306` });
+    return z.NEVER;
+  }
+  return { host: found[1] ?? found[2] ?? '', port };
+});
+
+const certificateFiles = z
+  .strictObject({
+    certificate: z.string().describe('PEM file: the leaf, then its intermediates.'),
+    key: z.string().describe('PEM file with the private key of the leaf.'),
+  })
+  .describe('A certificate and its key; both files are watched and swapped together.');
+
+const listener = z.strictObject({
+  name: z.string().regex(/^[a-z0-9-]+$/).describe('Shown in logs and metrics.'),
+  address: address.describe('Where to listen, `host:port`.'),
+  protocol: z.literal('mysql').describe('The wire protocol.'),
+  accept: z
+    .enum(['MeshTls', 'ProtocolTls'])
+    .describe(
+      'MeshTls: TLS first, the workload certificate is the identity. ProtocolTls: the protocol asks for TLS itself, the identity is a token.',
+    ),
+  target: z
+    .string()
+    .optional()
+    .describe('Target this listener stands for (`namespace/name`); without it the SNI decides.'),
+});
+
+/** Every setting of `postern serve`: type, default, meaning and check in one place. */
+export const settingsSchema = z.strictObject({
+  instance: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/)
+    .default('postern')
+    .describe('Name of this installation: in audit streams and in the names of lease accounts.'),
+  policy: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .default('./policy')
+    .transform((value) => (typeof value === 'string' ? [value] : value))
+    .describe('Files and directories with the declaration.'),
+  listeners: z.array(listener).min(1).describe('Ports that principals connect to.'),
+  tls: certificateFiles.optional().describe('Server certificate of ProtocolTls listeners.'),
+  mesh: certificateFiles.optional().describe('Workload certificate of MeshTls listeners (SVID).'),
+  audit: z
+    .strictObject({
+      directory: z.string().default('./audit').describe('Where segments, heads and revisions go.'),
+      signingKey: z
+        .string()
+        .default('./audit-signing-key.pem')
+        .describe('Ed25519 key of the signed heads; made on first start, read only by the signer.'),
+      witness: z
+        .string()
+        .optional()
+        .describe('Second path for signed heads; `stdout` for a log collector.'),
+      reserve: size('8MiB').describe('Disk space kept for outcomes that are owed when it is full.'),
+      segment: size('256MiB').describe('A segment is closed at this size.'),
+    })
+    .prefault({})
+    .describe('The audit.'),
+  administration: z
+    .strictObject({
+      socket: z.string().default('./postern.sock').describe('Unix socket of the built-in Target.'),
+    })
+    .prefault({})
+    .describe('Where `postern sessions` and others reach this gateway.'),
+  observability: z
+    .strictObject({
+      address: address.optional().describe('Plain HTTP for /healthz, /readyz and /metrics.'),
+    })
+    .prefault({})
+    .describe('Health, readiness and Prometheus metrics.'),
+  limits: z
+    .strictObject({
+      requestBytes: size('64MiB').describe('Largest single request.'),
+      bufferBytes: size('512MiB').describe('All requests being collected in this process.'),
+      handshakes: z.int().min(1).default(2000).describe('Logins under way at one time.'),
+      handshakeTimeout: duration('10s').describe('A login that takes longer is ended.'),
+      targetTimeout: duration('5s').describe('Connecting and logging in at a target.'),
+      analysisCache: z.int().min(0).default(20_000).describe('Statements whose analysis is kept.'),
+    })
+    .prefault({})
+    .describe('What one process will carry.'),
+  lease: z
+    .strictObject({
+      idle: duration('10m').describe('A lease account unused for so long is dropped.'),
+    })
+    .prefault({})
+    .describe('Lease accounts.'),
+  drain: z
+    .strictObject({
+      timeout: duration('30s').describe('After SIGTERM sessions may finish for so long.'),
+    })
+    .prefault({})
+    .describe('Stopping.'),
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severity.'),
+    })
+    .prefault({})
+    .describe('JSON lines on standard error.'),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+export type ListenerSettings = Settings['listeners'][number];

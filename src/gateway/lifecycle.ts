@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+import { decideLogin, nextChangeAt, sessionEnds } from '../policy/decide.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Session, SessionEnd } from './live-session.ts';
+import type { GatewayParts } from './parts.ts';
+import { sourceIp } from './request.ts';
+
+/** From this share of a session's life on it is closed as soon as it is idle. */
+const SOFT_END_SHARE = 0.8;
+/** Sessions opened together must not all reconnect together. */
+const SOFT_END_JITTER = 0.1;
+
+interface Watch {
+  softEndAt: number;
+  hardEndAt: number;
+  why: SessionEnd;
+  recheckAt: number;
+}
+
+/**
+ * Ends sessions when their time or their rights end (the session contract of the design).
+ * `refresh` re-decides one session; `tick`, called about once a second, looks at the clock.
+ */
+export class SessionLifecycle {
+  readonly #parts: GatewayParts;
+  readonly #watches = new WeakMap<Session, Watch>();
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts;
+  }
+
+  /** Applies the rules of now; revokes the lease with the session when the right is gone. */
+  refresh(session: Session): void {
+    const { engine, clock } = this.#parts;
+    const now = clock.now();
+    const before = session.access;
+    const access = engine.access(session.principal, session.target.id, now);
+    const lost = access
+      ? lostRight(engine.policy, session, before.policy, before.roleIds, access.roleIds)
+      : { reason: 'revoked' as const, detail: 'the target is no longer declared' };
+    if (!access || lost) {
+      this.#revoke(session, lost ?? { reason: 'revoked', detail: 'access was withdrawn' });
+      return;
+    }
+    const surroundings = { now, sourceIp: sourceIp(session.origin.source) };
+    const decision = decideLogin(access, surroundings);
+    if (decision.effect === 'deny') {
+      this.#revoke(session, {
+        reason: decision.reason === 'grant-expired' ? 'grant-expired' : 'revoked',
+        detail: decision.detail,
+      });
+      return;
+    }
+    session.access = access;
+    const { atMs, why } = sessionEnds(access, { ...surroundings, openedAt: session.openedAt });
+    const known = this.#watches.get(session);
+    const life = atMs - session.openedAt;
+    const share = SOFT_END_SHARE + Math.random() * SOFT_END_JITTER;
+    this.#watches.set(session, {
+      hardEndAt: atMs,
+      softEndAt: known?.hardEndAt === atMs ? known.softEndAt : session.openedAt + life * share,
+      why: { reason: why, detail: 'the session has reached the end of its time' },
+      recheckAt: nextChangeAt(access, now) ?? Number.POSITIVE_INFINITY,
+    });
+  }
+
+  refreshAll(): void {
+    for (const session of this.#parts.sessions.all()) this.refresh(session);
+  }
+
+  tick(): void {
+    const now = this.#parts.clock.now();
+    for (const session of this.#parts.sessions.all()) {
+      const watch = this.#watches.get(session);
+      if (!watch) continue;
+      const idle = !session.busy && !session.inTransaction;
+      if (now >= watch.hardEndAt || (idle && now >= watch.softEndAt)) session.end(watch.why);
+      else if (now >= watch.recheckAt) this.refresh(session);
+      else if (this.#parts.draining && idle) {
+        session.end({ reason: 'draining', detail: 'the gateway is stopping; connect again' });
+      }
+    }
+  }
+
+  #revoke(session: Session, end: SessionEnd): void {
+    session.end(end);
+    const broker = this.#parts.brokers.get(session.target.id);
+    broker?.revoke(session.lease.account).catch((cause: unknown) => {
+      this.#parts.log.error('revoking a lease failed; it is tried again', {
+        account: session.lease.account,
+        cause,
+      });
+    });
+  }
+}
+
+/**
+ * Why the lease no longer fits, or undefined. More roles than were lent are no loss: the session
+ * keeps its lease. A role whose content changed is another role.
+ */
+function lostRight(
+  policy: Policy,
+  session: Session,
+  beforePolicy: Policy,
+  before: readonly string[],
+  after: readonly string[],
+): SessionEnd | undefined {
+  const { verifiedBy } = session.principal;
+  if (!policy.clusters.has(verifiedBy) && !policy.providers.has(verifiedBy)) {
+    return { reason: 'revoked', detail: `${verifiedBy} no longer vouches for anybody` };
+  }
+  if (policy === beforePolicy) return undefined;
+  for (const id of before) {
+    if (!after.includes(id)) return { reason: 'revoked', detail: `role ${id} was withdrawn` };
+    if (roleContent(policy, id) !== roleContent(beforePolicy, id)) {
+      return { reason: 'revoked', detail: `role ${id} was changed; connect again` };
+    }
+  }
+  return undefined;
+}
+
+function roleContent(policy: Policy, id: string): string {
+  const role = policy.roles.get(id);
+  if (!role) return '';
+  return JSON.stringify(
+    role.privileges.map((privilege) => [
+      privilege.objects,
+      [...privilege.actions].sort(),
+      privilege.columns ?? null,
+      privilege.as ?? null,
+    ]),
+  );
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Clock } from '../model/clock.ts';
+
+interface Share {
+  connections: number;
+  /** Token bucket of requests, refilled continuously, never above one second's worth. */
+  tokens: number;
+  refilledAt: number;
+}
+
+/**
+ * Budgets by (principal, service class) over all targets. Connections are counted exactly; requests
+ * are a token bucket that holds at most one second's worth.
+ */
+export class LimitLedger {
+  readonly #clock: Clock;
+  readonly #shares = new Map<string, Share>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** False when the principal already has `limit` connections; otherwise counts one more. */
+  takeConnection(key: string, limit: number | undefined): boolean {
+    const share = this.#share(key);
+    if (limit !== undefined && share.connections >= limit) return false;
+    share.connections += 1;
+    return true;
+  }
+
+  /** Gives a connection back; the share is forgotten with its last one. */
+  returnConnection(key: string): void {
+    const share = this.#shares.get(key);
+    if (!share) return;
+    share.connections -= 1;
+    if (share.connections <= 0) this.#shares.delete(key);
+  }
+
+  /** True when a request may go on at `perSecond`; takes one token. */
+  takeRequest(key: string, perSecond: number): boolean {
+    const share = this.#share(key);
+    const now = this.#clock.monotonic();
+    if (share.refilledAt === 0) share.tokens = perSecond;
+    else {
+      const earned = ((now - share.refilledAt) / 1000) * perSecond;
+      share.tokens = Math.min(perSecond, share.tokens + earned);
+    }
+    share.refilledAt = now;
+    if (share.tokens < 1) return false;
+    share.tokens -= 1;
+    return true;
+  }
+
+  connections(key: string): number {
+    return this.#shares.get(key)?.connections ?? 0;
+  }
+
+  #share(key: string): Share {
+    let share = this.#shares.get(key);
+    if (!share) {
+      share = { connections: 0, tokens: 0, refilledAt: 0 };
+      this.#shares.set(key, share);
+    }
+    return share;
+  }
+}
+
+/** Memory for requests that are still being collected, over the whole process. */
+export class BufferBudget {
+  readonly #limitBytes: number;
+  #usedBytes = 0;
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  take(bytes: number): boolean {
+    if (this.#usedBytes + bytes > this.#limitBytes) return false;
+    this.#usedBytes += bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#usedBytes -= bytes;
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+}

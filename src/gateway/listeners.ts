@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { ListenerSettings } from '../config/settings.ts';
+import type { IdentityResult } from '../identity/resolver.ts';
+import { PosternError, problemText } from '../model/errors.ts';
+import type { GatewayParts } from './parts.ts';
+import { type Door, serveConnection } from './session.ts';
+import type { Destination } from './target-resolution.ts';
+
+/** A connection that is ready for its protocol; TLS-first listeners have settled who calls. */
+export interface Accepted {
+  readonly socket: Socket | TLSSocket;
+  readonly source: string;
+  readonly destination: Destination;
+  readonly settled?: IdentityResult;
+}
+
+/** What a listener needs besides its settings. */
+export interface ListenerParts {
+  readonly gateway: GatewayParts;
+  /** Ends TLS of a MeshTls listener and says who the peer is; rejects when the handshake fails. */
+  readonly meshTls: (
+    socket: Socket,
+  ) => Promise<{ socket: TLSSocket; serverName?: string; identity: IdentityResult }>;
+  /** The protocol's door for an accepted connection. */
+  readonly door: (listener: ListenerSettings, accepted: Accepted) => Door;
+}
+
+/** Open ports. `close` stops accepting; live sessions go on. */
+export class Listeners {
+  readonly #parts: ListenerParts;
+  readonly #servers: Server[] = [];
+  readonly addresses = new Map<string, string>();
+  #handshakes = 0;
+
+  constructor(parts: ListenerParts) {
+    this.#parts = parts;
+  }
+
+  /** Rejects with `listen-failed` when any address cannot be had. */
+  async open(listeners: readonly ListenerSettings[]): Promise<void> {
+    for (const listener of listeners) await this.#open(listener);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))),
+    );
+  }
+
+  /** Stops accepting without waiting for what is open. */
+  stopAccepting(): void {
+    for (const server of this.#servers) server.close();
+  }
+
+  #open(listener: ListenerSettings): Promise<void> {
+    const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true });
+    server.on('connection', (socket) => this.#accept(listener, socket));
+    const { host, port } = listener.address;
+    return new Promise((resolve, reject) => {
+      server.once('error', (cause) => {
+        const address = `${host}:${port}`;
+        reject(new PosternError('listen-failed', { address, problem: problemText(cause) }, cause));
+      });
+      server.listen({ host, port, backlog: 1024 }, () => {
+        server.removeAllListeners('error');
+        server.on('error', (cause) =>
+          this.#parts.gateway.log.error('listener failed', { listener: listener.name, cause }),
+        );
+        const bound = server.address();
+        if (bound !== null && typeof bound === 'object') {
+          this.addresses.set(listener.name, `${bound.address}:${bound.port}`);
+        }
+        this.#servers.push(server);
+        resolve();
+      });
+    });
+  }
+
+  #accept(listener: ListenerSettings, socket: Socket): void {
+    const { gateway } = this.#parts;
+    // An error on a socket nobody listens to would end the process.
+    socket.on('error', () => undefined);
+    if (this.#handshakes >= gateway.limits.handshakes) {
+      gateway.log.warn('too many logins under way', { listener: listener.name });
+      socket.destroy();
+      return;
+    }
+    const source = sourceText(socket);
+    this.#handshakes += 1;
+    let counted = true;
+    const loggedIn = () => {
+      if (counted) this.#handshakes -= 1;
+      counted = false;
+    };
+    this.#serve(listener, socket, source, loggedIn).finally(loggedIn);
+  }
+
+  async #serve(
+    listener: ListenerSettings,
+    socket: Socket,
+    source: string,
+    loggedIn: () => void,
+  ): Promise<void> {
+    const { gateway } = this.#parts;
+    const fixed = listener.target === undefined ? {} : { listenerTarget: listener.target };
+    try {
+      if (listener.accept === 'ProtocolTls') {
+        const accepted = { socket, source, destination: fixed };
+        await serveConnection(gateway, this.#parts.door(listener, accepted), loggedIn);
+        return;
+      }
+      const mesh = await this.#parts.meshTls(socket);
+      const destination = {
+        ...fixed,
+        ...(mesh.serverName !== undefined && { serverName: mesh.serverName }),
+      };
+      const accepted = { socket: mesh.socket, source, destination, settled: mesh.identity };
+      await serveConnection(gateway, this.#parts.door(listener, accepted), loggedIn);
+    } catch (thrown) {
+      socket.destroy();
+      gateway.log.debug('TLS with a peer failed', { source, problem: problemText(thrown) });
+    }
+  }
+}
+
+function sourceText(socket: Socket): string {
+  const address = (socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
+  const shown = address.includes(':') ? `[${address}]` : address;
+  return `${shown}:${socket.remotePort ?? 0}`;
+}
+

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Origin } from '../audit/record.ts';
+import type { Denied } from '../model/decision.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Principal } from '../model/principal.ts';
+import type { Target } from '../policy/policy.ts';
+import type { Access } from '../policy/decide.ts';
+
+/** How a session can be told to end: what the principal hears, and what the audit says. */
+export type SessionEnd = Pick<Denied, 'reason' | 'detail'>;
+
+/** One downstream connection with its principal, target, lease and policy revision. */
+export class Session {
+  readonly id: string;
+  readonly principal: Principal;
+  readonly target: Target;
+  readonly origin: Origin;
+  readonly openedAt: number;
+  readonly openedMonotonic: number;
+  /** Id shown to the driver in the greeting; what its KILL names. */
+  readonly downstreamConnection: number;
+  /** Rights under the current revision; replaced on reload. */
+  access: Access;
+  lease: Lease;
+  /** The target's own connection id. */
+  upstreamConnection = 0;
+  requests = 0;
+  /** Set once; nothing new is allowed from then on. */
+  ending: SessionEnd | undefined;
+  /** True while a request is under way or a transaction is open; kept by the relay. */
+  busy = false;
+  inTransaction = false;
+  #stop: ((end: SessionEnd) => void) | undefined;
+  #cancel: (() => void) | undefined;
+
+  constructor(facts: {
+    id: string;
+    principal: Principal;
+    target: Target;
+    source: string;
+    access: Access;
+    lease: Lease;
+    downstreamConnection: number;
+    now: number;
+    monotonic: number;
+  }) {
+    this.id = facts.id;
+    this.principal = facts.principal;
+    this.target = facts.target;
+    this.access = facts.access;
+    this.lease = facts.lease;
+    this.downstreamConnection = facts.downstreamConnection;
+    this.openedAt = facts.now;
+    this.openedMonotonic = facts.monotonic;
+    this.origin = {
+      session: facts.id,
+      principal: facts.principal.id,
+      method: facts.principal.method,
+      verifiedBy: facts.principal.verifiedBy,
+      target: facts.target.id,
+      source: facts.source,
+    };
+  }
+
+  /** The relay says how it ends and how it cancels what runs. */
+  attach(stop: (end: SessionEnd) => void, cancel: () => void): void {
+    this.#stop = stop;
+    this.#cancel = cancel;
+    if (this.ending) stop(this.ending);
+  }
+
+  /** Ends the session; the first reason stays. Idempotent. */
+  end(end: SessionEnd): void {
+    if (this.ending) return;
+    this.ending = end;
+    this.#stop?.(end);
+  }
+
+  /** Cancels the request under way, if any (KILL QUERY); the session goes on. */
+  cancelRequest(): void {
+    this.#cancel?.();
+  }
+
+  get revision(): string {
+    return this.access.policy.revision;
+  }
+
+  /** Key of the principal's budget: limits hold over all targets. */
+  get budgetKey(): string {
+    return this.principal.id;
+  }
+}

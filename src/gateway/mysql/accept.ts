@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+import { randomBytes } from 'node:crypto';
+import type { SecureContext } from 'node:tls';
+import type { IdentityResult } from '../../identity/resolver.ts';
+import type { Denied } from '../../model/decision.ts';
+import { PosternError } from '../../model/errors.ts';
+import { Secret } from '../../model/secret.ts';
+import { encodeAuthSwitch } from '../../wire/mysql/auth-switch.ts';
+import { type Capabilities, CLIENT_SSL } from '../../wire/mysql/capabilities.ts';
+import { encodeErr } from '../../wire/mysql/err.ts';
+import { encodeHandshake } from '../../wire/mysql/handshake.ts';
+import {
+  decodeHandshakeResponse,
+  type HandshakeResponse,
+} from '../../wire/mysql/handshake-response.ts';
+import { decodeSslRequest, isSslRequest } from '../../wire/mysql/ssl-request.ts';
+import { SERVER_STATUS_AUTOCOMMIT } from '../../wire/mysql/status.ts';
+import type { GatewayParts } from '../parts.ts';
+import { denialMessage, MYSQL_DENIALS } from './errors.ts';
+import type { LoginChannel } from './login-channel.ts';
+
+/** utf8mb4_general_ci: what the greeting names; the driver states its own in the response. */
+const GREETING_CHARSET = 45;
+/** Drivers know it without TLS; what comes back is never used, so it gives nothing away. */
+const GREETING_PLUGIN = 'mysql_native_password';
+const TOKEN_PLUGIN = 'mysql_clear_password';
+
+export interface Login {
+  readonly identity: IdentityResult;
+  readonly response: HandshakeResponse;
+}
+
+export interface AcceptOptions {
+  readonly serverVersion: string;
+  readonly connectionId: number;
+  /** What to offer besides TLS: the target's capabilities that the relay implements. */
+  readonly offered: Capabilities;
+  /** Present when protocol TLS is offered. */
+  readonly secureContext?: SecureContext;
+  /** Identity that the transport has already settled (mesh mTLS); then any password is ignored. */
+  readonly settled?: IdentityResult;
+}
+
+/**
+ * The downstream login up to a verdict on who calls; success or failure is told later, when the
+ * rules have been asked. Order of methods: the transport's identity, else a token as
+ * mysql_clear_password, which is asked for only inside TLS.
+ */
+export async function acceptLogin(
+  channel: LoginChannel,
+  parts: GatewayParts,
+  options: AcceptOptions,
+): Promise<Login> {
+  const { secureContext } = options;
+  channel.write(
+    encodeHandshake({
+      serverVersion: options.serverVersion,
+      connectionId: options.connectionId,
+      authData: scramble(),
+      capabilities: secureContext ? options.offered | CLIENT_SSL : options.offered,
+      charset: GREETING_CHARSET,
+      status: SERVER_STATUS_AUTOCOMMIT,
+      authPlugin: GREETING_PLUGIN,
+    }),
+  );
+  let message = await channel.read('login');
+  if (isSslRequest(message.payload)) {
+    if (!secureContext) {
+      throw new PosternError('unexpected-message', { message: 'SSLRequest', state: 'TLS is off' });
+    }
+    decodeSslRequest(message.payload);
+    await channel.upgrade(secureContext);
+    message = await channel.read('login over TLS');
+  }
+  const response = decodeHandshakeResponse(message.payload);
+  if (options.settled) return { identity: options.settled, response };
+  if (!channel.encrypted) {
+    const detail = 'the driver did not ask for TLS, and a token is never taken without it';
+    return { identity: { ok: false, reason: 'anonymous', detail }, response };
+  }
+  // Always switched, whatever the driver sent: an empty answer to another plugin means nothing.
+  channel.write(encodeAuthSwitch({ plugin: TOKEN_PLUGIN, data: Buffer.alloc(0) }));
+  const answer = await channel.read('token');
+  const token = clearPassword(answer.payload);
+  if (token === '') {
+    const detail = 'no token was sent; give the token as the password';
+    return { identity: { ok: false, reason: 'anonymous', detail }, response };
+  }
+  return { identity: await parts.identity.verifyToken(new Secret(token)), response };
+}
+
+/** ERR with a decision id; what was wrong with a proof stays in the audit. */
+export function encodeDenial(denial: Pick<Denied, 'reason' | 'detail'>, id: string) {
+  const { errno, sqlState } = MYSQL_DENIALS[denial.reason];
+  return encodeErr({ errno, sqlState, message: denialMessage(denial.reason, denial.detail, id) });
+}
+
+/** mysql_clear_password: the password and a NUL. */
+export function clearPassword(payload: Buffer): string {
+  const end = payload.indexOf(0);
+  return payload.toString('utf8', 0, end === -1 ? payload.length : end);
+}
+
+/** 20 bytes without NUL, which would end the scramble early. */
+function scramble(): Buffer {
+  const bytes = randomBytes(20);
+  for (let index = 0; index < bytes.length; index += 1) {
+    if (bytes[index] === 0) bytes[index] = 1;
+  }
+  return bytes;
+}

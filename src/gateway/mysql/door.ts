@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Socket } from 'node:net';
+import type { SecureContext, TLSSocket } from 'node:tls';
+import type { IdentityResult } from '../../identity/resolver.ts';
+import type { Denied } from '../../model/decision.ts';
+import { PosternError } from '../../model/errors.ts';
+import type { Target } from '../../policy/policy.ts';
+import type { MysqlUpstream } from '../../target/mysql/login.ts';
+import type { Capabilities } from '../../wire/mysql/capabilities.ts';
+import type { Handshake } from '../../wire/mysql/handshake.ts';
+import { encodeOk, OK_HEADER } from '../../wire/mysql/ok.ts';
+import type { Session, SessionEnd } from '../live-session.ts';
+import type { GatewayParts } from '../parts.ts';
+import type { Door, Introduction } from '../session.ts';
+import type { Destination } from '../target-resolution.ts';
+import { acceptLogin, encodeDenial, type Login } from './accept.ts';
+import { LoginChannel } from './login-channel.ts';
+import { passedUpstream, offeredCapabilities, RELAY_REQUIRED } from './negotiation.ts';
+import { MysqlRelay } from './relay.ts';
+import { SessionState } from './session-state.ts';
+import type { StatementCache } from './statements.ts';
+import { connectUpstream, killQuery, type UpstreamRoute } from './upstream.ts';
+
+/** What a listener knows about a target besides its declaration. */
+export interface MysqlTargetParts {
+  /** As the target greeted at the last good login; undefined before the first. */
+  readonly greeting: () => Handshake | undefined;
+  readonly route: () => UpstreamRoute;
+  readonly statements: StatementCache;
+}
+
+export interface DoorOptions {
+  readonly destination: Destination;
+  /** `ip:port` of the peer. */
+  readonly source: string;
+  readonly secureContext?: SecureContext;
+  readonly settled?: IdentityResult;
+  readonly target: (target: Target) => MysqlTargetParts;
+}
+
+/** One MySQL connection towards a principal. */
+export class MysqlDoor implements Door {
+  readonly source: string;
+  readonly destination: Destination;
+  readonly downstreamConnection: number;
+  readonly #parts: GatewayParts;
+  readonly #options: DoorOptions;
+  readonly #channel: LoginChannel;
+  #login: Login | undefined;
+  #offered: Capabilities = 0n;
+  #upstream: MysqlUpstream | undefined;
+  #state: SessionState | undefined;
+  #greeted = false;
+
+  constructor(parts: GatewayParts, socket: Socket | TLSSocket, options: DoorOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.source = options.source;
+    this.destination = options.destination;
+    this.downstreamConnection = parts.ids.connection();
+    this.#channel = new LoginChannel(socket, parts.clock, parts.limits.handshakeTimeout);
+  }
+
+  async identify(target: Target): Promise<Introduction> {
+    const { secureContext, settled } = this.#options;
+    const greeting = this.#options.target(target).greeting();
+    if (!greeting) {
+      const problem = 'its greeting is not known yet';
+      throw new PosternError('target-unsupported', { target: target.id, problem });
+    }
+    this.#greeted = true;
+    this.#offered = offeredCapabilities(greeting.capabilities);
+    this.#login = await acceptLogin(this.#channel, this.#parts, {
+      serverVersion: greeting.serverVersion,
+      connectionId: this.downstreamConnection,
+      offered: this.#offered,
+      ...(secureContext && { secureContext }),
+      ...(settled && { settled }),
+    });
+    const { identity, response } = this.#login;
+    const application = response.attributes['program_name'] ?? response.attributes['_client_name'];
+    return { identity, attributes: response.attributes, ...(application && { application }) };
+  }
+
+  refuse(denial: Denied, id: string): void {
+    // An ERR in place of the greeting is legal and tells a driver why (MySQL: "too many
+    // connections" comes this way); without a settled target there is no greeting to give.
+    this.#channel.write(encodeDenial(denial, id));
+    this.#channel.socket.end();
+  }
+
+  async connectUpstream(session: Session, introduction: Introduction): Promise<number> {
+    const login = this.#known();
+    const { route } = this.#options.target(session.target);
+    const state = new SessionState(session.target.system.type === 'mariadb');
+    const wanted = login.response.capabilities & this.#offered;
+    const multi = allowsMultiStatements(session);
+    const upstream = await connectUpstream(
+      route(),
+      session.lease,
+      {
+        capabilities: passedUpstream(wanted, multi),
+        charset: login.response.charset,
+        attributes: upstreamAttributes(session, introduction),
+        ...(login.response.database && { schema: login.response.database }),
+      },
+      state,
+    );
+    const missing = wanted & RELAY_REQUIRED & ~upstream.capabilities;
+    if (missing !== 0n) {
+      upstream.socket.destroy();
+      throw new PosternError('target-unsupported', {
+        target: session.target.id,
+        problem: 'it offers less than at the last login; the gateway learns again',
+      });
+    }
+    this.#upstream = upstream;
+    this.#state = state;
+    return upstream.connectionId;
+  }
+
+  async relay(session: Session): Promise<SessionEnd | undefined> {
+    const login = this.#known();
+    const upstream = this.#upstream;
+    const state = this.#state;
+    if (!upstream || !state) throw new PosternError('internal', { correlation: session.id });
+    const capabilities = login.response.capabilities & this.#offered;
+    this.#channel.write(
+      encodeOk(
+        {
+          header: OK_HEADER,
+          affectedRows: 0,
+          lastInsertId: 0n,
+          status: upstream.ok.status & 0xbfff,
+          warnings: 0,
+          info: '',
+          changes: [],
+        },
+        capabilities,
+      ),
+    );
+    const { socket, early } = this.#channel.release();
+    const { route, statements } = this.#options.target(session.target);
+    const broker = this.#parts.brokers.get(session.target.id);
+    const relay = new MysqlRelay({
+      parts: this.#parts,
+      session,
+      state,
+      statements,
+      downstream: { socket, early, capabilities, settled: this.#options.settled !== undefined },
+      upstream,
+      cancel: async (connectionId) => {
+        // The account's password may have been rotated since: borrow the lease as it is now.
+        const lease = await broker?.lend({
+          principal: session.principal,
+          access: session.access,
+          ttlMs: 60_000,
+        });
+        if (!lease) return;
+        try {
+          await killQuery(route(), lease, { connectionId, capabilities: 0n });
+        } finally {
+          broker?.release(lease);
+        }
+      },
+    });
+    return relay.run();
+  }
+
+  close(): void {
+    this.#upstream?.socket.destroy();
+    const { socket } = this.#channel;
+    // What was written (an ERR) may still be on its way; a peer that does not read is cut off.
+    if (this.#greeted || socket.writableLength > 0) {
+      socket.end();
+      this.#parts.clock.after(1_000, () => socket.destroy());
+    } else socket.destroy();
+  }
+
+  #known(): Login {
+    if (!this.#login) throw new PosternError('internal', { correlation: 'login order' });
+    return this.#login;
+  }
+}
+
+/** Any role of the session that allows several statements in one text. */
+function allowsMultiStatements(session: Session): boolean {
+  return session.access.roleIds.some(
+    (id) => session.access.policy.roles.get(id)?.guardrails.multiStatement === 'Allow',
+  );
+}
+
+/** Names the origin in the target's own views (performance_schema.session_connect_attrs). */
+function upstreamAttributes(
+  session: Session,
+  introduction: Introduction,
+): Readonly<Record<string, string>> {
+  return {
+    program_name: introduction.application ?? 'postern',
+    postern_session: session.id,
+    postern_principal: session.principal.id,
+  };
+}
+

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Denied } from '../../model/decision.ts';
+import { Secret } from '../../model/secret.ts';
+import { encodeAuthSwitch } from '../../wire/mysql/auth-switch.ts';
+import type { Capabilities } from '../../wire/mysql/capabilities.ts';
+import { decodeComChangeUser } from '../../wire/mysql/com-change-user.ts';
+import { decodeComProcessKill } from '../../wire/mysql/com-process-kill.ts';
+import { decodeComSetOption, MULTI_STATEMENTS_OFF } from '../../wire/mysql/com-set-option.ts';
+import { COM } from '../../wire/mysql/commands.ts';
+import { encodeOk, OK_HEADER } from '../../wire/mysql/ok.ts';
+import type { Message } from '../../wire/mysql/packet-assembler.ts';
+import type { DownstreamPayload, UpstreamPayload } from '../../wire/mysql/payload.ts';
+import { SERVER_STATUS_AUTOCOMMIT } from '../../wire/mysql/status.ts';
+import type { Session, SessionEnd } from '../live-session.ts';
+import type { GatewayParts } from '../parts.ts';
+import { clearPassword } from './accept.ts';
+import type { Inspection, Inspector } from './inspect.ts';
+import type { InternalExchange } from './internal-exchange.ts';
+import { internalCommand, internalQuery } from './internal-exchange.ts';
+import { charsetName } from './charsets.ts';
+import { preparation } from './upstream.ts';
+
+/** What the relay lends to the commands that the gateway answers itself. */
+export interface RewriteControls {
+  readonly parts: GatewayParts;
+  readonly session: Session;
+  readonly inspector: Inspector;
+  readonly capabilities: Capabilities;
+  readonly settled: boolean;
+  /** Sends an answer and goes on with the next command. */
+  answer(payload: DownstreamPayload, sequence: number): void;
+  deny(denial: Pick<Denied, 'reason' | 'detail'>, sequence: number): void;
+  exchange(
+    commands: readonly UpstreamPayload[],
+    done: (exchange: InternalExchange) => void,
+  ): void;
+  /** Sends a message to which the principal answers. */
+  ask(payload: DownstreamPayload, sequence: number): void;
+  /** Goes on with the next command without an answer. */
+  resume(): void;
+  readNext(sequence: number, take: (message: Message) => void): void;
+  end(end: SessionEnd): void;
+}
+
+/** COM_RESET_CONNECTION, COM_CHANGE_USER, COM_PROCESS_KILL and COM_SET_OPTION. */
+export class Rewrites {
+  readonly #c: RewriteControls;
+
+  constructor(controls: RewriteControls) {
+    this.#c = controls;
+  }
+
+  /** The relay is busy until `answer`, `deny` or `end` is called, exactly once. */
+  take(message: Message, inspection: Inspection): void {
+    switch (message.payload[0]) {
+      case COM.COM_RESET_CONNECTION:
+        return this.#reset(message.nextSequence, undefined, []);
+      case COM.COM_CHANGE_USER:
+        return this.#changeUser(message);
+      case COM.COM_PROCESS_KILL:
+        return this.#kill(message);
+      case COM.COM_SET_OPTION:
+        return this.#setOption(message);
+      default:
+        return this.#c.deny(
+          { reason: 'command-denied', detail: `${inspection.row.name} is refused` },
+          message.nextSequence,
+        );
+    }
+  }
+
+  /** Learns tracking and lexer mode anew, without an answer to anybody. */
+  resynchronise(): void {
+    const { session } = this.#c;
+    const [, ...withoutRole] = preparation(session.lease, undefined);
+    this.#c.exchange(withoutRole, () => this.#c.resume());
+  }
+
+  /** A reset does not bring the role back (MDEV behaviour): it is set again before the answer. */
+  #reset(
+    sequence: number,
+    schema: string | undefined,
+    extra: readonly UpstreamPayload[],
+  ): void {
+    const { session, inspector } = this.#c;
+    const commands = [
+      internalCommand(COM.COM_RESET_CONNECTION),
+      ...extra,
+      ...preparation(session.lease, schema),
+    ];
+    this.#c.exchange(commands, () => {
+      inspector.forgetAll();
+      this.#ok(sequence);
+    });
+  }
+
+  /**
+   * A pool giving the connection to its next borrower: the principal must stay who it is. With a
+   * token login the proof is asked for again; another principal ends the session.
+   */
+  #changeUser(message: Message): void {
+    const change = decodeComChangeUser(message.payload, this.#c.capabilities);
+    const charset = change.charset === undefined ? undefined : charsetName(change.charset);
+    if (change.charset !== undefined && charset === undefined) {
+      const detail = `collation ${change.charset} is not known; use SET NAMES`;
+      return this.#c.deny({ reason: 'statement-charset', detail }, message.nextSequence);
+    }
+    const names = charset ? [internalQuery(`/*postern*/ SET NAMES ${charset}`)] : [];
+    const schema = change.database || undefined;
+    if (this.#c.settled) return this.#reset(message.nextSequence, schema, names);
+    const request = encodeAuthSwitch({ plugin: 'mysql_clear_password', data: Buffer.alloc(0) });
+    this.#c.ask(request, message.nextSequence);
+    this.#c.readNext(message.nextSequence + 1, (answer) => {
+      this.#verifySame(clearPassword(answer.payload)).then(
+        (same) => {
+          if (same === true) this.#reset(answer.nextSequence, schema, names);
+          else {
+            this.#c.deny({ reason: same.reason, detail: same.detail }, answer.nextSequence);
+            this.#c.end(same);
+          }
+        },
+        (cause: unknown) => {
+          this.#c.parts.log.error('verifying a token failed', { cause });
+          this.#c.end({ reason: 'provider-unavailable', detail: 'the token was not verified' });
+        },
+      );
+    });
+  }
+
+  async #verifySame(token: string): Promise<true | SessionEnd> {
+    const { parts, session } = this.#c;
+    const identity = await parts.identity.verifyToken(new Secret(token));
+    if (!identity.ok) return { reason: identity.reason, detail: identity.detail };
+    if (identity.principal.id === session.principal.id) return true;
+    const detail = `the session is ${session.principal.id}'s; connect anew as somebody else`;
+    return { reason: 'identity-changed', detail };
+  }
+
+  /** KILL by the id of the greeting or of CONNECTION_ID(): only the principal's own requests. */
+  #kill(message: Message): void {
+    const { parts, session } = this.#c;
+    const { connectionId } = decodeComProcessKill(message.payload);
+    const victim = parts.sessions.byConnection(connectionId, session.target.id);
+    if (!victim || victim.principal.id !== session.principal.id) {
+      const detail = `connection ${connectionId} is not one of yours`;
+      return this.#c.deny({ reason: 'not-permitted', detail }, message.nextSequence);
+    }
+    victim.cancelRequest();
+    this.#ok(message.nextSequence);
+  }
+
+  #setOption(message: Message): void {
+    const { option } = decodeComSetOption(message.payload);
+    const { session } = this.#c;
+    const allowed = session.access.roleIds.some(
+      (id) => session.access.policy.roles.get(id)?.guardrails.multiStatement === 'Allow',
+    );
+    if (option !== MULTI_STATEMENTS_OFF && !allowed) {
+      const detail = 'no role of yours allows several statements in one text';
+      return this.#c.deny({ reason: 'multi-statement', detail }, message.nextSequence);
+    }
+    this.#c.exchange([message.payload as UpstreamPayload, ...this.#state()], () =>
+      this.#ok(message.nextSequence),
+    );
+  }
+
+  #state(): UpstreamPayload[] {
+    return preparation(this.#c.session.lease, undefined).slice(-1);
+  }
+
+  #ok(sequence: number): void {
+    const ok = encodeOk(
+      {
+        header: OK_HEADER,
+        affectedRows: 0,
+        lastInsertId: 0n,
+        status: SERVER_STATUS_AUTOCOMMIT,
+        warnings: 0,
+        info: '',
+        changes: [],
+      },
+      this.#c.capabilities,
+    );
+    this.#c.answer(ok, sequence);
+  }
+}

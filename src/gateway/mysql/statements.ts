@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+import { statementText } from '../../audit/statement-text.ts';
+import { traceparentFrom } from '../../audit/trace-context.ts';
+import type { DenialReason } from '../../model/decision.ts';
+import { objectText } from '../../model/request.ts';
+import { type Analysis, type LexerMode, lexerModeKey } from '../../policy/analyse/analysis.ts';
+import { analyseMysql } from '../../policy/analyse/mysql/analyse.ts';
+import type { Target } from '../../policy/policy.ts';
+import type { Account, Question } from '../request.ts';
+
+/** One statement text under one lexer mode and default schema: question and account, made once. */
+export interface KnownStatement {
+  readonly analysis: Analysis;
+  readonly question: Question;
+  readonly account: Account;
+}
+
+/** Texts longer than this are analysed each time: keeping them would cost more than it saves. */
+const LONGEST_KEPT_BYTES = 16_384;
+
+/**
+ * Analyses of statements by exact bytes, lexer mode and default schema (invariant 11), shared by
+ * the sessions of one target. Bounded; the least recently used half is forgotten when it is full.
+ */
+export class StatementCache {
+  readonly #target: Target;
+  readonly #capacity: number;
+  #young = new Map<string, KnownStatement>();
+  #old = new Map<string, KnownStatement>();
+
+  constructor(target: Target, capacity: number) {
+    this.#target = target;
+    this.#capacity = capacity;
+  }
+
+  /** `text` is the statement's bytes, which are only read during the call. */
+  get(text: Buffer, mode: LexerMode, schema: string | undefined): KnownStatement {
+    if (text.length > LONGEST_KEPT_BYTES) return this.#analyse(text, mode, schema);
+    const key = `${lexerModeKey(mode)}\0${schema ?? ''}\0${text.toString('latin1')}`;
+    const young = this.#young.get(key);
+    if (young) return young;
+    const known = this.#old.get(key) ?? this.#analyse(text, mode, schema);
+    if (this.#young.size >= this.#capacity / 2) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, known);
+    return known;
+  }
+
+  #analyse(text: Buffer, mode: LexerMode, schema: string | undefined): KnownStatement {
+    const { system, audit } = this.#target;
+    const caseInsensitiveNames = 'caseInsensitiveNames' in system && system.caseInsensitiveNames;
+    const analysis = analyseMysql(text, mode, schema, {
+      caseInsensitiveNames,
+      dialect: system.type === 'mysql' ? 'mysql' : 'mariadb',
+    });
+    const tags = analysis.ok ? analysis.commentTags : {};
+    const traceparent = traceparentFrom(tags);
+    return {
+      analysis,
+      question: questionOf(analysis),
+      account: {
+        ...statementText(text, analysis, audit.statements),
+        needs: analysis.ok
+          ? analysis.needs.map((need) => `${need.action} ${objectText(need.object)}`)
+          : [],
+        ...(Object.keys(tags).length > 0 && { tags }),
+        ...(traceparent !== undefined && { traceparent }),
+      },
+    };
+  }
+}
+
+const REASONS: Readonly<Record<(Analysis & { ok: false })['problem'], DenialReason>> = {
+  unparsed: 'statement-unparsed',
+  kind: 'statement-kind',
+  charset: 'statement-charset',
+};
+
+function questionOf(analysis: Analysis): Question {
+  const { kind, features } = analysis;
+  if (analysis.ok) return { kind, features, needs: analysis.needs };
+  const refusal = { reason: REASONS[analysis.problem], detail: analysis.detail };
+  return { kind, features, needs: [], refusal };
+}

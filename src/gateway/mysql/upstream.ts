@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+import { PosternError } from '../../model/errors.ts';
+import type { Lease } from '../../model/lease.ts';
+import type { MysqlLogin, MysqlUpstream } from '../../target/mysql/login.ts';
+import { loginMysql } from '../../target/mysql/login.ts';
+import { CLIENT_DEPRECATE_EOF, hasCapability } from '../../wire/mysql/capabilities.ts';
+import { COM } from '../../wire/mysql/commands.ts';
+import type { UpstreamPayload } from '../../wire/mysql/payload.ts';
+import { InternalExchange, internalCommand, internalQuery } from './internal-exchange.ts';
+import { type SessionState, STATE_SQL, TRACK_SQL } from './session-state.ts';
+
+/** How a target is reached, without who logs in. */
+export type UpstreamRoute = Omit<
+  MysqlLogin,
+  'user' | 'password' | 'capabilities' | 'charset' | 'attributes' | 'database'
+>;
+
+/** `SET ROLE` with the name quoted: backticks doubled, so a name cannot end its own quotes. */
+function setRoleSql(role: string): string {
+  return `/*postern*/ SET ROLE \`${role.replaceAll('`', '``')}\``;
+}
+
+/**
+ * What makes a fresh or reset upstream connection fit for its principal: the lease's role, tracking
+ * of everything that changes the lexer mode, the default schema, and the state as it is now.
+ */
+export function preparation(lease: Lease, schema: string | undefined): UpstreamPayload[] {
+  return [
+    internalQuery(setRoleSql(lease.role)),
+    internalQuery(TRACK_SQL),
+    ...(schema ? [internalCommand(COM.COM_INIT_DB, schema)] : []),
+    internalQuery(STATE_SQL),
+  ];
+}
+
+/** Reads the answers to `preparation` into the state; throws `target-error` at the first refusal. */
+export function concludePreparation(
+  exchange: InternalExchange,
+  state: SessionState,
+  target: string,
+): void {
+  for (const answer of exchange.answers) {
+    if (answer.ok) continue;
+    throw new PosternError('target-error', {
+      target,
+      errno: answer.errno,
+      problem: answer.problem,
+    });
+  }
+  const last = exchange.answers.at(-1);
+  if (!last?.ok || !last.row) {
+    throw new PosternError('target-unsupported', { target, problem: 'no session state' });
+  }
+  state.learn(last.row);
+}
+
+/** Logs in with the lease and prepares the connection; all within the route's deadline each. */
+export async function connectUpstream(
+  route: UpstreamRoute,
+  lease: Lease,
+  wish: Pick<MysqlLogin, 'capabilities' | 'charset' | 'attributes'> & { schema?: string },
+  state: SessionState,
+): Promise<MysqlUpstream> {
+  const { schema, ...login } = wish;
+  const upstream = await loginMysql({
+    ...route,
+    ...login,
+    user: lease.account,
+    password: lease.password,
+  });
+  try {
+    state.status(upstream.ok.status);
+    const commands = preparation(lease, schema);
+    const exchange = new InternalExchange(
+      commands.length,
+      hasCapability(upstream.capabilities, CLIENT_DEPRECATE_EOF),
+    );
+    await exchangeOnce(upstream, exchange, commands, route.deadlineMs);
+    concludePreparation(exchange, state, route.targetName);
+    return upstream;
+  } catch (thrown) {
+    upstream.socket.destroy();
+    throw thrown;
+  }
+}
+
+/** Ends what runs on `connectionId`: an account may always kill its own threads' queries. */
+export async function killQuery(
+  route: UpstreamRoute,
+  lease: Lease,
+  upstream: Pick<MysqlUpstream, 'connectionId' | 'capabilities'>,
+): Promise<void> {
+  const side = await loginMysql({
+    ...route,
+    user: lease.account,
+    password: lease.password,
+    capabilities: 0n,
+    charset: 45,
+    attributes: {},
+  });
+  try {
+    const exchange = new InternalExchange(1, false);
+    const kill = internalQuery(`/*postern*/ KILL QUERY ${upstream.connectionId}`);
+    await exchangeOnce(side, exchange, [kill], route.deadlineMs);
+  } finally {
+    side.socket.destroy();
+  }
+}
+
+function exchangeOnce(
+  upstream: MysqlUpstream,
+  exchange: InternalExchange,
+  commands: readonly UpstreamPayload[],
+  limitMs: number,
+): Promise<void> {
+  const { socket } = upstream;
+  return new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(
+      () => finish(new PosternError('timeout', { action: 'preparing the target', limitMs })),
+      limitMs,
+    );
+    const onData = (chunk: Buffer) => {
+      try {
+        if (exchange.feed(chunk)) finish();
+      } catch (thrown) {
+        finish(thrown as Error);
+      }
+    };
+    const onClose = () =>
+      finish(new PosternError('peer-closed', { peer: 'target', state: 'being prepared' }));
+    const finish = (problem?: Error) => {
+      clearTimeout(timer);
+      socket.pause();
+      socket.off('data', onData);
+      socket.off('close', onClose);
+      socket.off('error', onClose);
+      if (problem) reject(problem);
+      else resolve();
+    };
+    socket.on('data', onData);
+    socket.on('close', onClose);
+    socket.on('error', onClose);
+    socket.write(InternalExchange.encode(commands));
+    socket.resume();
+  });
+}

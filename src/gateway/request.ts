@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { StatementText } from '../audit/statement-text.ts';
+import type { RequestIntent, RequestOutcome } from '../audit/record.ts';
+import type { Decision, Denied } from '../model/decision.ts';
+import type { Need } from '../model/request.ts';
+import type { StatementFeatures, StatementKind } from '../policy/analyse/analysis.ts';
+import { type Access, decideRequest } from '../policy/decide.ts';
+import type { GatewayParts } from './parts.ts';
+import type { Session } from './live-session.ts';
+
+/** What the policy is asked about one request; made by a protocol's `inspect.ts`. */
+export interface Question {
+  readonly kind: StatementKind;
+  readonly needs: readonly Need[];
+  readonly features: StatementFeatures;
+  /** Set when the request must not be forwarded whatever the rules say (invariant 2). */
+  readonly refusal?: Pick<Denied, 'reason' | 'detail'>;
+}
+
+/** What the audit says about one request besides the decision. */
+export interface Account extends StatementText {
+  readonly needs: readonly string[];
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly traceparent?: string;
+}
+
+const DECISIONS_KEPT = 4_000;
+
+/**
+ * Decides requests of one session. The decision is cached by question (the analysis is one object
+ * per text and lexer mode) for as long as nothing but the clock could change it; rules with `when`
+ * or an end are evaluated each time (invariant 11).
+ */
+export class RequestDesk {
+  readonly #parts: GatewayParts;
+  readonly #session: Session;
+  #cache = new Map<Question, Decision>();
+  #cachedFor: Session['access'] | undefined;
+  #timeless = false;
+
+  constructor(parts: GatewayParts, session: Session) {
+    this.#parts = parts;
+    this.#session = session;
+  }
+
+  /** The whole request decision in its fixed order; never throws. */
+  decide(question: Question): Decision {
+    const { ending } = this.#session;
+    if (ending) return denied(ending.reason, ending.detail);
+    if (!this.#parts.audit.accepting) {
+      return denied('audit-unavailable', 'the audit cannot be written, so nothing is allowed');
+    }
+    if (question.refusal) return denied(question.refusal.reason, question.refusal.detail);
+    const decision = this.#decideByRules(question);
+    if (decision.effect === 'deny') return decision;
+    const { requestsPerSecond } = decision.limits;
+    if (
+      requestsPerSecond !== undefined &&
+      !this.#parts.ledger.takeRequest(
+        `${this.#session.budgetKey} ${decision.serviceClass ?? ''}`,
+        requestsPerSecond,
+      )
+    ) {
+      return denied('limit-rate', `more than ${requestsPerSecond} requests per second`);
+    }
+    return decision;
+  }
+
+  #decideByRules(question: Question): Decision {
+    const { access } = this.#session;
+    if (this.#cachedFor !== access || this.#cache.size > DECISIONS_KEPT) {
+      this.#cache = new Map();
+      this.#cachedFor = access;
+      this.#timeless = isTimeless(access);
+    }
+    const known = this.#cache.get(question);
+    if (known) return known;
+    const decision = this.#parts.trustTargetOnly
+      ? ({ effect: 'allow', rules: [], limits: {} } as const)
+      : decideRequest(access, question, {
+          now: this.#parts.clock.now(),
+          sourceIp: sourceIp(this.#session.origin.source),
+        });
+    if (this.#timeless) this.#cache.set(question, decision);
+    return decision;
+  }
+
+  /** The intent record of a decision; a denial is complete with it. */
+  intent(
+    id: string,
+    command: string,
+    question: Question,
+    account: Account,
+    decision: Decision,
+  ): RequestIntent {
+    const session = this.#session;
+    const why = decision.effect === 'deny' ? decision : decision.wouldDeny;
+    return {
+      event: 'intent',
+      id,
+      ...session.origin,
+      revision: session.revision,
+      decision: decision.effect === 'deny' ? 'deny' : why ? 'would-deny' : 'allow',
+      ...(why && { reason: why.reason, detail: why.detail }),
+      rules: decision.rules,
+      command,
+      kind: question.kind,
+      upstreamConnection: session.upstreamConnection,
+      ...account,
+    };
+  }
+
+  outcome(id: string, facts: Omit<RequestOutcome, 'event' | 'id' | 'session'>): RequestOutcome {
+    return { event: 'outcome', id, session: this.#session.id, ...facts };
+  }
+}
+
+/** True when only a reload can change what `access` allows. */
+function isTimeless(access: Access): boolean {
+  return (
+    access.grants.every((grant) => grant.when.length === 0 && grant.expires === undefined) &&
+    access.denies.every((deny) => deny.when.length === 0)
+  );
+}
+
+function denied(reason: Denied['reason'], detail: string): Denied {
+  return { effect: 'deny', reason, detail, rules: [] };
+}
+
+/** The address of `ip:port` or `[ip]:port`. */
+export function sourceIp(source: string): string {
+  return source.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+}

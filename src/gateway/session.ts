@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Denied, RuleReference } from '../model/decision.ts';
+import { PosternError, toPosternError } from '../model/errors.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Principal } from '../model/principal.ts';
+import type { IdentityResult } from '../identity/resolver.ts';
+import { type Access, decideLogin } from '../policy/decide.ts';
+import type { Target } from '../policy/policy.ts';
+import { Session, type SessionEnd } from './live-session.ts';
+import type { GatewayParts } from './parts.ts';
+import { sourceIp } from './request.ts';
+import { type Destination, resolveTarget } from './target-resolution.ts';
+
+/** What a protocol learnt from the peer besides who it is; unverified, for the audit and upstream. */
+export interface Introduction {
+  readonly identity: IdentityResult;
+  readonly application?: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** What a protocol supplies: how to ask, how to answer, how to relay. The rest is here, once. */
+export interface Door {
+  readonly source: string;
+  readonly destination: Destination;
+  readonly downstreamConnection: number;
+  /** Greets as the target would and learns who calls; rejects when the peer goes away or is late. */
+  identify(target: Target): Promise<Introduction>;
+  /** Protocol-native error with the id, then close. */
+  refuse(denial: Denied, id: string): void;
+  /** Logs in at the target with the lease and prepares it; returns the target's connection id. */
+  connectUpstream(session: Session, introduction: Introduction): Promise<number>;
+  /** Tells the peer that it is in and relays until either side or the session ends. */
+  relay(session: Session): Promise<SessionEnd | undefined>;
+  /** Ends both connections. Idempotent. */
+  close(): void;
+}
+
+/**
+ * One connection from accept to close:
+ * resolve target -> identify -> decide -> record -> lend -> connect upstream -> relay -> close.
+ * `loggedIn` is called when the login no longer counts as being under way.
+ * Never rejects: whatever happens becomes a denial, a reason, or a log line.
+ */
+export async function serveConnection(
+  parts: GatewayParts,
+  door: Door,
+  loggedIn: () => void,
+): Promise<void> {
+  try {
+    const admitted = await admit(parts, door);
+    loggedIn();
+    if (admitted) await runSession(parts, door, admitted);
+  } catch (thrown) {
+    const error = toPosternError(thrown);
+    // A peer that leaves or stalls before it is known is noise, not an event of the audit.
+    parts.log.debug('connection ended before a session began', {
+      source: door.source,
+      code: error.code,
+      problem: error.message,
+      ...(error.code === 'internal' && { cause: error.cause }),
+    });
+  } finally {
+    door.close();
+  }
+}
+
+interface Admitted {
+  readonly target: Target;
+  readonly principal: Principal;
+  readonly access: Access;
+  readonly introduction: Introduction;
+  readonly rules: readonly RuleReference[];
+  readonly connectionLimit?: number;
+  readonly serviceClass: string;
+}
+
+/** Everything up to the decision to let the principal in; undefined when it was refused. */
+async function admit(parts: GatewayParts, door: Door): Promise<Admitted | undefined> {
+  const known: { target?: string; claimed?: string } = {};
+  const refuse = (denial: Omit<Denied, 'effect' | 'rules'> & Partial<Pick<Denied, 'rules'>>) =>
+    refuseLogin(parts, door, { effect: 'deny', rules: [], ...denial }, known);
+
+  if (parts.draining) return refuse({ reason: 'draining', detail: 'the gateway is stopping' });
+  const resolution = resolveTarget(parts.engine.policy, door.destination);
+  if (!resolution.target) {
+    return refuse({ reason: 'target-unresolved', detail: resolution.detail });
+  }
+  const { target } = resolution;
+  known.target = target.id;
+  const broker = parts.brokers.get(target.id);
+  if (!broker?.ready) {
+    const detail = broker?.problem?.detail ?? 'this gateway does not serve it';
+    return refuse({ reason: broker?.problem?.reason ?? 'target-unavailable', detail });
+  }
+  const introduction = await door.identify(target);
+  const { identity } = introduction;
+  if (!identity.ok) {
+    if (introduction.application) known.claimed = introduction.application;
+    return refuse({ reason: identity.reason, detail: identity.detail });
+  }
+  known.claimed = identity.principal.id;
+  const now = parts.clock.now();
+  const access = parts.engine.access(identity.principal, target.id, now);
+  if (!access) return refuse({ reason: 'target-unresolved', detail: 'the target is gone' });
+  const decision = decideLogin(access, { now, sourceIp: sourceIp(door.source) });
+  if (decision.effect === 'deny') return refuse(decision);
+  if (!parts.audit.accepting) {
+    return refuse({ reason: 'audit-unavailable', detail: 'the audit cannot be written' });
+  }
+  const { connections } = decision.limits;
+  return {
+    target,
+    principal: identity.principal,
+    access,
+    introduction,
+    rules: decision.rules,
+    serviceClass: decision.serviceClass ?? '',
+    ...(connections !== undefined && { connectionLimit: connections }),
+  };
+}
+
+function refuseLogin(
+  parts: GatewayParts,
+  door: Door,
+  denial: Denied,
+  known: { target?: string; claimed?: string },
+): undefined {
+  const id = parts.ids.decision();
+  parts.meter.loginDenied(denial.reason, known.target ?? '');
+  parts.audit.append({
+    event: 'login-denied',
+    id,
+    source: door.source,
+    ...known,
+    reason: denial.reason,
+    detail: denial.detail,
+    rules: denial.rules,
+    revision: parts.engine.policy.revision,
+  });
+  door.refuse(denial, id);
+  return undefined;
+}
+
+/** From the admission to the close: lease, upstream login, relay, and both audit records. */
+async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): Promise<void> {
+  const { principal, target, access } = admitted;
+  const known = { target: target.id, claimed: principal.id };
+  const refuse = (reason: Denied['reason'], detail: string) =>
+    refuseLogin(parts, door, { effect: 'deny', reason, detail, rules: admitted.rules }, known);
+  const budget = `${principal.id} ${admitted.serviceClass}`;
+  if (!parts.ledger.takeConnection(budget, admitted.connectionLimit)) {
+    refuse('limit-connections', `more than ${admitted.connectionLimit} connections`);
+    return;
+  }
+  let lease: Lease | undefined;
+  const broker = parts.brokers.get(target.id);
+  try {
+    lease = await broker?.lend({ principal, access, ttlMs: leaseTtlMs(access) });
+    if (!lease) return;
+    const session = new Session({
+      id: parts.ids.session(),
+      principal,
+      target,
+      source: door.source,
+      access,
+      lease,
+      downstreamConnection: door.downstreamConnection,
+      now: parts.clock.now(),
+      monotonic: parts.clock.monotonic(),
+    });
+    session.upstreamConnection = await door.connectUpstream(session, admitted.introduction);
+    // The rights may have changed, or the gateway begun to stop, while the target was logging in.
+    parts.sessions.add(session);
+    parts.refresh(session);
+    await recordOpened(parts, session, admitted);
+    const end = await door.relay(session).finally(() => parts.sessions.remove(session));
+    recordClosed(parts, session, end);
+  } catch (thrown) {
+    const error = toPosternError(thrown, parts.ids.decision());
+    parts.log.warn('session failed', {
+      principal: principal.id,
+      target: target.id,
+      code: error.code,
+      problem: error.message,
+      cause: error.cause,
+    });
+    refuse(leaseReason(error), error.message);
+  } finally {
+    if (lease) broker?.release(lease);
+    parts.ledger.returnConnection(budget);
+  }
+}
+
+function leaseTtlMs(access: Access): number {
+  return Math.min(...access.grants.map((grant) => grant.lease.ttlMs), 15 * 60_000);
+}
+
+function leaseReason(error: PosternError): Denied['reason'] {
+  const stated = error.facts['reason'];
+  if (stated === 'lease-role-missing' || stated === 'lease-exceeds-policy') return stated;
+  if (error.code === 'audit-unwritable') return 'audit-unavailable';
+  return error.code === 'lease-failed' ? 'lease-unavailable' : 'target-unavailable';
+}
+
+/** Nothing is relayed before the opening is written. */
+function recordOpened(parts: GatewayParts, session: Session, admitted: Admitted): Promise<void> {
+  parts.meter.sessionOpened(session.target.id);
+  const { application, attributes } = admitted.introduction;
+  return new Promise((resolve, reject) => {
+    parts.audit.append(
+      {
+        event: 'session-opened',
+        id: parts.ids.decision(),
+        ...session.origin,
+        revision: session.revision,
+        rules: admitted.rules,
+        lease: session.lease.account,
+        upstreamConnection: session.upstreamConnection,
+        ...(application && { application }),
+        attributes,
+      },
+      (ok) =>
+        ok
+          ? resolve()
+          : reject(new PosternError('audit-unwritable', { path: 'audit', problem: 'disk full' })),
+    );
+  });
+}
+
+function recordClosed(parts: GatewayParts, session: Session, end: SessionEnd | undefined): void {
+  const reason = end?.reason ?? session.ending?.reason ?? 'closed-by-peer';
+  parts.meter.sessionClosed(session.target.id, reason);
+  parts.audit.append({
+    event: 'session-closed',
+    id: parts.ids.decision(),
+    ...session.origin,
+    revision: session.revision,
+    reason: end ? `${end.reason}: ${end.detail}` : reason,
+    requests: session.requests,
+    durationMs: Math.round(parts.clock.monotonic() - session.openedMonotonic),
+    upstreamConnection: session.upstreamConnection,
+  });
+}

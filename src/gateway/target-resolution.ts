@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Policy, Target } from '../policy/policy.ts';
+
+/** What is known about the destination before the first byte is answered. */
+export interface Destination {
+  /** The listener's fixed target. */
+  readonly listenerTarget?: string;
+  /** Server name of a TLS-first connection. */
+  readonly serverName?: string;
+}
+
+export type Resolution =
+  | { readonly target: Target }
+  | { readonly target?: undefined; readonly detail: string };
+
+/** `outbound_.3306_._.orders-db.data.svc.cluster.local` -> port and host (Istio's default SNI). */
+const ISTIO_SNI = /^outbound_\.(\d+)_\.[^.]*_\.(.+)$/;
+
+/**
+ * Which target a connection is for: the listener's, else the server name; both must agree when
+ * both say something. Never the user or database name (design, section 4).
+ */
+export function resolveTarget(policy: Policy, destination: Destination): Resolution {
+  const named = destination.serverName && byServerName(policy, destination.serverName);
+  if (destination.listenerTarget !== undefined) {
+    const fixed = policy.targets.get(destination.listenerTarget);
+    if (!fixed) return { detail: `target ${destination.listenerTarget} is not declared` };
+    if (named && named.length > 0 && !named.includes(fixed)) {
+      return { detail: `the listener is for ${fixed.id}, the server name for ${named[0]?.id}` };
+    }
+    return { target: fixed };
+  }
+  if (!destination.serverName || !named) {
+    return { detail: 'the connection names no target (no server name, no fixed listener)' };
+  }
+  const [target, other] = named;
+  if (!target) return { detail: `no target is exposed as ${destination.serverName}` };
+  if (other) return { detail: `${destination.serverName} is exposed by more than one target` };
+  return { target };
+}
+
+function byServerName(policy: Policy, serverName: string): readonly Target[] {
+  const name = serverName.toLowerCase().replace(/\.$/, '');
+  const istio = ISTIO_SNI.exec(name);
+  const port = istio ? Number(istio[1]) : undefined;
+  const host = istio?.[2] ?? name;
+  return [...policy.targets.values()].filter(
+    (target) =>
+      (port === undefined || target.expose.port === port) &&
+      (target.expose.hostnames.some((hostname) => hostname.toLowerCase() === host) ||
+        isServiceName(target, host)),
+  );
+}
+
+/** `orders-db`, `orders-db.data-orders`, or that followed by `.svc` and a cluster domain. */
+function isServiceName(target: Target, host: string): boolean {
+  const { service } = target.expose;
+  if (!service) return false;
+  const full = `${service}.${target.namespace}`.toLowerCase();
+  return host === service.toLowerCase() || host === full || host.startsWith(`${full}.svc`);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Socket } from 'node:net';
+
+/**
+ * Sends bytes on as they arrive and holds the sender back while the receiver is slow: memory stays
+ * at one chunk and the receiver's own buffer. One per direction; no closures per message.
+ */
+export class Pump {
+  readonly #from: Socket;
+  readonly #to: Socket;
+  #held = false;
+
+  constructor(from: Socket, to: Socket) {
+    this.#from = from;
+    this.#to = to;
+    to.on('drain', () => {
+      if (!this.#held) return;
+      this.#held = false;
+      from.resume();
+    });
+  }
+
+  send(bytes: Buffer): void {
+    if (bytes.length === 0 || this.#to.destroyed) return;
+    if (!this.#to.write(bytes) && !this.#held) {
+      this.#held = true;
+      this.#from.pause();
+    }
+  }
+}
