@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { TokenList } from './tokens.ts';
+
+/** What a record may carry; a comment with more is somebody's essay, not tags. */
+const MAX_TAGS = 32;
+const MAX_COMMENT_BYTES = 4_096;
+
+/**
+ * Key/value pairs of sqlcommenter comments: `key='value',key2='value2'`, URL-encoded, with `\'`
+ * for a quote. Anything can be written there: the values are untrusted.
+ */
+export function commentTags(tokens: TokenList): Readonly<Record<string, string>> {
+  const tags: Record<string, string> = {};
+  let count = 0;
+  for (const { start, end } of tokens.comments) {
+    if (end - start > MAX_COMMENT_BYTES || !tokens.source.startsWith('/*', start)) continue;
+    const body = tokens.text.toString('utf8', start + 2, end - 2).trim();
+    if (!/^[\w.%-]+\s*=\s*'/.test(body)) continue;
+    for (const [, key, value] of body.matchAll(/([\w.%-]+)\s*=\s*'((?:\\'|[^'])*)'/g)) {
+      if (++count > MAX_TAGS) return tags;
+      const name = decode(key ?? '');
+      if (name !== '__proto__') tags[name] = decode((value ?? '').replaceAll("\\'", "'"));
+    }
+  }
+  return tags;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { StatementKind } from '../analysis.ts';
+
+export type Problem = 'unparsed' | 'kind' | 'charset';
+
+/**
+ * Unwinds the analysis to `analyseMysql`, which turns it into an `ok: false` answer; it never
+ * leaves this folder. `kind` overrides the kind of the statement that was being read.
+ */
+export class Refusal extends Error {
+  readonly problem: Problem;
+  readonly kind: StatementKind | undefined;
+
+  constructor(problem: Problem, detail: string, kind?: StatementKind) {
+    super(detail);
+    this.problem = problem;
+    this.kind = kind;
+  }
+}
+
+// Refusals are answers, not faults: a stack trace per refused statement would be wasted work.
+export function refuse(problem: Problem, detail: string, kind?: StatementKind): never {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    throw new Refusal(problem, detail, kind);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
