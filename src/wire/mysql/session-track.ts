@@ -53,7 +53,8 @@ function readEntry(code: number, entry: ByteReader, changes: SessionChange[]): v
       changes.push({ type: 'schema', name: entry.lenencText() });
       break;
     case STATE_CHANGE:
-      changes.push({ type: 'state-change', changed: entry.lenencText() === '1' });
+      // Alone among them, it has no length of its own inside the entry.
+      changes.push({ type: 'state-change', changed: entry.restText() === '1' });
       break;
     case GTIDS:
       entry.skip(1);
@@ -87,7 +88,7 @@ function encodeEntry(change: SessionChange): [code: number, data: Buffer] {
     case 'schema':
       return [SCHEMA, writer.lenencText(change.name).finish()];
     case 'state-change':
-      return [STATE_CHANGE, writer.lenencText(change.changed ? '1' : '0').finish()];
+      return [STATE_CHANGE, writer.text(change.changed ? '1' : '0').finish()];
     case 'gtids':
       return [GTIDS, writer.u8(0).lenencText(change.gtids).finish()];
     case 'transaction-characteristics':
