@@ -46,17 +46,6 @@ export interface StreamPosition extends ChainPosition {
 
 export const CHAIN_START: ChainPosition = { seq: 0, hash: NO_HASH };
 
-/**
- * The fields of an event as JSON without the outer braces. `event`, `id` and `decision` come first,
- * so that verification can follow intents and outcomes without parsing every line.
- */
-export function serialiseEvent(event: AuditEvent): string {
-  const leading: { event: string; id?: string; decision?: string } = { event: event.event };
-  if ('id' in event) leading.id = event.id;
-  if ('decision' in event) leading.decision = event.decision;
-  return JSON.stringify({ ...leading, ...event }).slice(1, -1);
-}
-
 /** The start of every line of a stream up to its sequence number; verification compares it. */
 export function linePrefix(stream: string): string {
   return `{"v":${RECORD_VERSION},"stream":"${stream}","seq":`;

@@ -8,13 +8,13 @@ import {
   chainLine,
   linePrefix,
   type StreamPosition,
-  serialiseEvent,
 } from './chain.ts';
 import type { Disk } from './disk.ts';
 import { Outage } from './outage.ts';
 import type { AuditEvent, AuditLog } from './record.ts';
 import { Reserve } from './reserve.ts';
 import { Segment } from './segment.ts';
+import { serialiseEvent } from './serialise.ts';
 
 /** At most so often records are made durable and a full disk is looked at again. */
 const SYNC_INTERVAL_MS = 1_000;

@@ -29,7 +29,7 @@ export function traceparentFrom(tags: Tags, attributes: Tags = {}): string | und
 
 function valid(tags: Tags): string | undefined {
   if (!Object.hasOwn(tags, 'traceparent')) return undefined;
-  return parseTraceparent(tags['traceparent'] ?? '');
+  return parseTraceparent(tags.traceparent ?? '');
 }
 
 const MAX_TAGS = 32;

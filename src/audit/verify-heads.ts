@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { KeyObject } from 'node:crypto';
+import type { StreamPosition } from './chain.ts';
+import type { FaultList } from './fault.ts';
+import {
+  HEADS_FILE,
+  HEADS_START,
+  type Head,
+  headHash,
+  parseHead,
+  signatureHolds,
+} from './heads.ts';
+import { lines } from './lines.ts';
+import type { AuditSource } from './source.ts';
+
+/** What heads say of one stream, and where in the file they say it. */
+export interface NamedStream {
+  readonly firstOffset: number;
+  lastOffset: number;
+  lastSigned: StreamPosition;
+  /** The last that a witness has seen too. */
+  lastWitnessed: StreamPosition | undefined;
+}
+
+export interface HeadMark {
+  readonly head: number;
+  readonly time: string;
+}
+
+export interface CheckedHeads {
+  readonly count: number;
+  readonly last: HeadMark | undefined;
+  readonly lastWitnessed: HeadMark | undefined;
+  readonly streams: ReadonlyMap<string, NamedStream>;
+}
+
+/** Heads of a witness: hash by number. Lines that are no heads (a shared log) are passed over. */
+export interface Witness {
+  readonly file: string;
+  readonly heads: ReadonlyMap<number, string>;
+  readonly last: number;
+}
+
+export function readWitness(file: string, chunks: Iterable<Buffer>): Witness {
+  const heads = new Map<number, string>();
+  let last = 0;
+  for (const { text } of lines(chunks)) {
+    const head = parseHead(text);
+    if (!head) continue;
+    heads.set(head.head, headHash(text));
+    last = Math.max(last, head.head);
+  }
+  return { file, heads, last };
+}
+
+/** Walks the chain of heads once: form, numbers, links, signatures, and the witness. */
+export function checkHeads(
+  source: AuditSource,
+  keys: ReadonlyMap<string, KeyObject>,
+  witness: Witness | undefined,
+  faults: FaultList,
+): CheckedHeads {
+  const streams = new Map<string, NamedStream>();
+  let count = 0;
+  let last: HeadMark | undefined;
+  let lastWitnessed: HeadMark | undefined;
+  if (witness?.heads.size === 0) faults.add('witness-empty', witness.file, 0);
+  if (source.exists(HEADS_FILE)) {
+    let expected: { head: number; hash: string } | undefined = HEADS_START;
+    for (const { text, number, offset, whole } of lines(source.chunks(HEADS_FILE))) {
+      const head = parseHead(text);
+      if (!head) {
+        // A crash may cut the last line short; it was never acknowledged.
+        if (whole) faults.add('head-malformed', HEADS_FILE, number);
+        expected = undefined;
+        continue;
+      }
+      count += 1;
+      const hash = headHash(text);
+      checkLink(head, expected, number, faults);
+      checkSignature(text, head, keys, number, faults);
+      const seen = witness?.heads.get(head.head);
+      if (seen !== undefined && seen !== hash) faults.add('witness-differs', HEADS_FILE, number);
+      last = { head: head.head, time: head.time };
+      const witnessed = witness !== undefined && head.head <= witness.last;
+      if (witnessed) lastWitnessed = last;
+      noteStreams(streams, head, offset, witnessed);
+      expected = { head: head.head, hash };
+    }
+  } else if (keys.size > 0) faults.add('head-missing', HEADS_FILE, 0);
+  if (witness && witness.last > (last?.head ?? 0)) {
+    faults.add('witness-ahead', witness.file, 0, `head ${witness.last}`);
+  }
+  return { count, last, lastWitnessed, streams };
+}
+
+function checkLink(
+  head: Head,
+  expected: { head: number; hash: string } | undefined,
+  line: number,
+  faults: FaultList,
+): void {
+  // After a malformed line there is nothing to compare with, and a fault is on record.
+  if (!expected) return;
+  if (head.head !== expected.head + 1) {
+    faults.add('head-number', HEADS_FILE, line, `${head.head} after ${expected.head}`);
+  } else if (head.prev !== expected.hash) faults.add('head-unlinked', HEADS_FILE, line);
+}
+
+function checkSignature(
+  text: string,
+  head: Head,
+  keys: ReadonlyMap<string, KeyObject>,
+  line: number,
+  faults: FaultList,
+): void {
+  const key = keys.get(head.key);
+  if (!key) faults.add('head-key', HEADS_FILE, line, head.key.slice(0, 16));
+  else if (!signatureHolds(text, head, key)) faults.add('head-signature', HEADS_FILE, line);
+}
+
+function noteStreams(
+  streams: Map<string, NamedStream>,
+  head: Head,
+  offset: number,
+  witnessed: boolean,
+): void {
+  for (const position of head.streams) {
+    const named = streams.get(position.stream);
+    const lastWitnessed = witnessed ? position : named?.lastWitnessed;
+    if (!named) {
+      const first = { firstOffset: offset, lastOffset: offset, lastSigned: position };
+      streams.set(position.stream, { ...first, lastWitnessed });
+    } else {
+      named.lastOffset = offset;
+      named.lastSigned = position;
+      named.lastWitnessed = lastWitnessed;
+    }
+  }
+}
+
+/** Every position at which heads name a stream, in their order; read again to keep memory flat. */
+export function* namedPositions(
+  source: AuditSource,
+  stream: string,
+  named: NamedStream,
+): Generator<StreamPosition & { readonly head: number }> {
+  const length = named.lastOffset - named.firstOffset;
+  for (const { text, offset } of lines(source.chunks(HEADS_FILE, named.firstOffset))) {
+    if (offset > length) return;
+    const head = parseHead(text);
+    const position = head?.streams.find((at) => at.stream === stream);
+    if (head && position) yield { ...position, head: head.head };
+  }
+}
