@@ -175,7 +175,7 @@ export class Cursor {
   }
 
   resolveTable(name: QualifiedName): TableName {
-    const schema = name.schema ?? this.#selected();
+    const schema = name.schema ?? this.selectedSchema();
     return new TableName(
       objectName(schema, this.environment.caseInsensitiveNames),
       objectName(name.name, this.environment.caseInsensitiveNames),
@@ -187,15 +187,19 @@ export class Cursor {
   }
 
   /** Routine names compare without case on every server. */
-  needRoutine(name: QualifiedName): void {
+  routineName(name: QualifiedName): { schema: string; name: string } {
     // The server also compares them without accents, which no rule could be expected to.
     // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly the ASCII range is meant
     if (!/^[\x00-\x7f]*$/.test(name.name)) refuse('unparsed', 'a routine name outside ASCII');
-    const schema = this.schemaName(name.schema ?? this.#selected());
-    this.need('execute', { type: 'routine', schema, name: name.name.toLowerCase() });
+    const schema = this.schemaName(name.schema ?? this.selectedSchema());
+    return { schema, name: name.name.toLowerCase() };
   }
 
-  #selected(): string {
+  needRoutine(name: QualifiedName): void {
+    this.need('execute', { type: 'routine', ...this.routineName(name) });
+  }
+
+  selectedSchema(): string {
     return (
       this.defaultSchema ??
       refuse('unparsed', 'no database selected; write schema.name or select one with USE')
