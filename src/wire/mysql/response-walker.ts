@@ -88,6 +88,11 @@ export class ResponseWalker {
   /** Status flags of the last OK or EOF. */
   status = 0;
   warnings = 0;
+  /**
+   * Since `begin` a packet said that session state changed without saying how: an EOF cannot, and
+   * the server does not make up for it later.
+   */
+  unreportedChange = false;
   /** Valid after `ended`. */
   terminal: TerminalKind = 'ok';
   /** Of the ERR that ended the response, else 0. */
@@ -137,6 +142,7 @@ export class ResponseWalker {
     this.rows = 0;
     this.affectedRows = 0;
     this.errno = 0;
+    this.unreportedChange = false;
   }
 
   /** Goes on behind a LOCAL file whose last packet had the id before `sequence`. */
@@ -357,6 +363,7 @@ export class ResponseWalker {
     }
     this.warnings = chunk.readUInt16LE(start + 1);
     this.status = chunk.readUInt16LE(start + 3);
+    if ((this.status & SERVER_SESSION_STATE_CHANGED) !== 0) this.unreportedChange = true;
   }
 
   #readOk(chunk: Buffer, start: number, end: number): void {
@@ -367,10 +374,12 @@ export class ResponseWalker {
     this.status = chunk.readUInt16LE(this.#at);
     this.warnings = chunk.readUInt16LE(this.#at + 2);
     this.#at += 4;
-    const changed = (this.status & SERVER_SESSION_STATE_CHANGED) !== 0;
-    if (!changed || !this.#format.sessionTrack || this.#at === end) return;
-    this.#passString(chunk, end);
-    if (this.#at === end) return;
+    if ((this.status & SERVER_SESSION_STATE_CHANGED) === 0) return;
+    if (this.#format.sessionTrack && this.#at < end) this.#passString(chunk, end);
+    if (!this.#format.sessionTrack || this.#at === end) {
+      this.unreportedChange = true;
+      return;
+    }
     const length = this.#lenenc(chunk, end);
     if (length !== end - this.#at) this.#fail(this.#at, 'session state has the wrong length');
     this.#observer.sessionState(chunk, this.#at, end);
