@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { X509Certificate } from 'node:crypto';
+import type { AuditLog } from '../audit/record.ts';
 import { Broker } from '../broker/broker.ts';
-import type { CertificateNames } from '../broker/distinguished-name.ts';
+import { certificateNames } from '../broker/distinguished-name.ts';
 import type { Settings } from '../config/settings.ts';
 import type { MysqlTargetParts } from '../gateway/mysql/door.ts';
 import { StatementCache } from '../gateway/mysql/statements.ts';
@@ -10,8 +11,143 @@ import type { Clock } from '../model/clock.ts';
 import { PosternError, problemText } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { Secret } from '../model/secret.ts';
-import type { MysqlSystem, Policy, Target, UpstreamTls } from '../policy/policy.ts';
+import type { MysqlSystem, Policy, Target } from '../policy/policy.ts';
 import type { TlsChoice } from '../target/mysql/login.ts';
 import { openAdminConnection } from '../target/mysql/session.ts';
 import type { Handshake } from '../wire/mysql/handshake.ts';
 import { readMaterial } from './material.ts';
+
+interface ServedTarget extends MysqlTargetParts {
+  readonly target: Target;
+  readonly broker: Broker;
+  /** What decides how it is reached; a change needs a new broker. */
+  readonly fingerprint: string;
+}
+
+interface TargetsOptions {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly audit: AuditLog;
+}
+
+/** The MySQL-family targets of the current policy, each with its broker and statement cache. */
+export class ServedTargets {
+  readonly brokers = new Map<string, Broker>();
+  readonly #options: TargetsOptions;
+  readonly #served = new Map<string, ServedTarget>();
+
+  constructor(options: TargetsOptions) {
+    this.#options = options;
+  }
+
+  get(target: Target): MysqlTargetParts {
+    const served = this.#served.get(target.id);
+    if (served) return served;
+    throw new PosternError('target-unsupported', { target: target.id, problem: 'it is not served' });
+  }
+
+  /**
+   * Follows the policy: brokers of new or changed targets are started (not waited for: a target
+   * that hangs delays nobody), those of removed ones stopped.
+   */
+  async follow(policy: Policy): Promise<void> {
+    for (const [id, served] of this.#served) {
+      const target = policy.targets.get(id);
+      if (target && fingerprint(target) === served.fingerprint) {
+        served.broker.policyChanged(policy, target);
+        continue;
+      }
+      this.#served.delete(id);
+      this.brokers.delete(id);
+      await served.broker.stop();
+    }
+    for (const target of policy.targets.values()) {
+      const { system } = target;
+      if (this.#served.has(target.id)) continue;
+      if (system.type !== 'mariadb' && system.type !== 'mysql') continue;
+      const served = this.#create(policy, target, system);
+      if (!served) continue;
+      this.#served.set(target.id, served);
+      this.brokers.set(target.id, served.broker);
+      served.broker.start().catch((cause: unknown) =>
+        this.#options.log.error('a target is not ready', { target: target.id, cause }),
+      );
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.brokers.values()].map((broker) => broker.stop()));
+  }
+
+  #create(policy: Policy, target: Target, system: MysqlSystem): ServedTarget | undefined {
+    const { settings, clock, log, audit } = this.#options;
+    let greeting: Handshake | undefined;
+    try {
+      const route = routeOf(target, system, settings.limits.targetTimeout);
+      const { tls } = system;
+      const bound = tls.mode === 'verified' ? tls.clientCertificate : undefined;
+      const names = bound && certificateNames(new X509Certificate(readMaterial(bound.cert)));
+      const broker = new Broker({
+        instance: settings.instance,
+        policy,
+        target,
+        connectAdmin: async () => {
+          const connection = await openAdminConnection({
+            ...route(),
+            user: system.broker.user,
+            password: new Secret(readMaterial(system.broker.password).trim()),
+          });
+          greeting = connection.greeting;
+          return connection;
+        },
+        ...(names && { clientCertificate: names }),
+        clock,
+        log,
+        audit,
+        idleTtlMs: settings.lease.idle,
+      });
+      return {
+        target,
+        broker,
+        fingerprint: fingerprint(target),
+        route,
+        greeting: () => greeting,
+        statements: new StatementCache(target, settings.limits.analysisCache),
+      };
+    } catch (cause) {
+      log.error('a target cannot be served', { target: target.id, problem: problemText(cause) });
+      return undefined;
+    }
+  }
+}
+
+/** Files are read anew for every login: rotated certificates and passwords need no restart. */
+function routeOf(target: Target, system: MysqlSystem, deadlineMs: number): () => UpstreamRoute {
+  const primary = system.endpoints.find(({ role }) => role === 'Primary') ?? system.endpoints[0];
+  if (!primary) {
+    throw new PosternError('target-unsupported', { target: target.id, problem: 'no endpoint' });
+  }
+  const endpoint = { host: primary.host, port: primary.port };
+  return () => ({ targetName: target.id, endpoint, tls: tlsOf(system), deadlineMs });
+}
+
+function tlsOf({ tls }: MysqlSystem): TlsChoice {
+  if (tls.mode === 'insecurePlaintext') return { mode: 'plaintext' };
+  if (tls.mode === 'insecureSkipVerify') return { mode: 'insecureSkipVerify' };
+  const { clientCertificate } = tls;
+  return {
+    mode: 'verified',
+    ca: readMaterial(tls.ca),
+    ...(tls.serverName !== undefined && { serverName: tls.serverName }),
+    ...(clientCertificate && {
+      cert: readMaterial(clientCertificate.cert),
+      key: new Secret(readMaterial(clientCertificate.key)),
+    }),
+  };
+}
+
+/** Labels, enforcement and audit settings may change without a new broker. */
+function fingerprint(target: Target): string {
+  return JSON.stringify([target.system, target.audit]);
+}

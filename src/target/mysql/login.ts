@@ -57,6 +57,8 @@ export interface MysqlLogin {
   readonly deadlineMs: number;
   /** Lets the server ask for the password as it is (a token, say); over verified TLS only. */
   readonly allowClearPassword?: boolean;
+  /** Leaves session tracking to `capabilities`, for a caller that relays answers unread. */
+  readonly trackOnlyIfWanted?: boolean;
 }
 
 export interface MysqlUpstream {
@@ -207,7 +209,7 @@ function negotiate(login: MysqlLogin, greeting: Handshake): Capabilities {
   }
   const ours =
     CLIENT_MYSQL |
-    CLIENT_SESSION_TRACK |
+    (login.trackOnlyIfWanted ? 0n : CLIENT_SESSION_TRACK) |
     CLIENT_CONNECT_ATTRS |
     CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA;
   // Compression would hide packet headers; the other two are settled by `needed`.

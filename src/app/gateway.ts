@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+import { administrationApi } from '../api/administration.ts';
+import type { Readiness, ReloadReport, SessionView } from '../api/contract.ts';
+import { type HttpListener, listenForProbes, listenOnSocket } from '../api/http.ts';
+import { type FileAudit, openFileAudit } from '../audit/file-audit.ts';
+import { PolicyStore } from '../audit/policy-store.ts';
+import type { Settings } from '../config/settings.ts';
+import { Identifiers } from '../gateway/identifiers.ts';
+import { SessionLifecycle } from '../gateway/lifecycle.ts';
+import { BufferBudget, LimitLedger } from '../gateway/limits.ts';
+import { Listeners } from '../gateway/listeners.ts';
+import type { Session } from '../gateway/live-session.ts';
+import { MysqlDoor } from '../gateway/mysql/door.ts';
+import type { GatewayParts } from '../gateway/parts.ts';
+import { SessionRegistry } from '../gateway/registry.ts';
+import { IdentityResolver } from '../identity/resolver.ts';
+import type { Clock, Timer } from '../model/clock.ts';
+import { PosternError } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import { DecisionEngine } from '../policy/decide.ts';
+import type { Policy } from '../policy/policy.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { PolicyFiles } from './policy-files.ts';
+import { FileWatch } from './reload.ts';
+import { ServerCertificates } from './server-certificates.ts';
+import { ServedTargets } from './targets.ts';
+
+const TICK_MS = 500;
+/** More than this between two ticks beyond their distance means that the clock was moved. */
+const CLOCK_JUMP_MS = 5_000;
+
+export interface GatewayOptions {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Test switch, see `GatewayParts.trustTargetOnly`. */
+  readonly trustTargetOnly?: boolean;
+}
+
+/** One running gateway: everything wired together. `start`, then `reload` at will, then `stop`. */
+export class Gateway {
+  readonly #o: GatewayOptions;
+  readonly #files: PolicyFiles;
+  readonly #metrics: Metrics;
+  readonly #sessions = new SessionRegistry();
+  readonly #buffers: BufferBudget;
+  #parts!: GatewayParts;
+  #audit!: FileAudit;
+  #store!: PolicyStore;
+  #targets!: ServedTargets;
+  #lifecycle!: SessionLifecycle;
+  #listeners!: Listeners;
+  #identity!: IdentityResolver;
+  #certificates!: ServerCertificates;
+  #watch: FileWatch | undefined;
+  #ticker: Timer | undefined;
+  #stopped = false;
+  #http: HttpListener[] = [];
+  #probes: HttpListener | undefined;
+
+  private constructor(options: GatewayOptions) {
+    this.#o = options;
+    this.#files = new PolicyFiles(options.settings.policy);
+    this.#buffers = new BufferBudget(options.settings.limits.bufferBytes);
+    this.#metrics = createMetrics({
+      sessionsByTarget: () => countByTarget(this.#sessions.all()),
+      bufferedBytes: () => this.#buffers.usedBytes,
+      auditAccepting: () => this.#audit.accepting,
+      targetReady: () =>
+        new Map([...this.#targets.brokers].map(([id, broker]) => [id, broker.ready])),
+    });
+  }
+
+  /** Rejects with `policy-invalid`, `audit-unwritable`, `listen-failed` or `file-unreadable`. */
+  static async start(options: GatewayOptions): Promise<Gateway> {
+    const gateway = new Gateway(options);
+    try {
+      await gateway.#start();
+      return gateway;
+    } catch (thrown) {
+      await gateway.stop(0);
+      throw thrown;
+    }
+  }
+
+  /** Bound addresses by listener name, for ports that were given as 0. */
+  get addresses(): ReadonlyMap<string, string> {
+    return this.#listeners.addresses;
+  }
+
+  get probeAddress(): string | undefined {
+    return this.#probes?.address;
+  }
+
+  get revision(): string {
+    return this.#parts.engine.policy.revision;
+  }
+
+  get sessions(): readonly SessionView[] {
+    return this.#sessions.all().map(viewOf);
+  }
+
+  async #start(): Promise<void> {
+    const { settings, clock, log } = this.#o;
+    const loaded = await this.#files.load();
+    if (!loaded.policy) {
+      for (const fault of loaded.faults) log.error('fault in the declaration', { fault });
+      throw new PosternError('policy-invalid', { count: loaded.faults.length });
+    }
+    this.#audit = await openFileAudit({
+      directory: settings.audit.directory,
+      instance: settings.instance,
+      clock,
+      log,
+      signer: {
+        keyPath: settings.audit.signingKey,
+        ...(settings.audit.witness !== undefined && { witness: settings.audit.witness }),
+      },
+      limits: {
+        reserveBytes: settings.audit.reserve,
+        segmentBytes: settings.audit.segment,
+      },
+    });
+    this.#store = new PolicyStore(settings.audit.directory);
+    await this.#store.keep(loaded.policy.revision, loaded.sources);
+    this.#identity = new IdentityResolver({ policy: loaded.policy, clock, log });
+    this.#targets = new ServedTargets({ settings, clock, log, audit: this.#audit });
+    this.#parts = {
+      clock,
+      log,
+      meter: this.#metrics.meter,
+      audit: this.#audit,
+      identity: this.#identity,
+      ids: new Identifiers(),
+      ledger: new LimitLedger(clock),
+      buffers: this.#buffers,
+      sessions: this.#sessions,
+      limits: settings.limits,
+      brokers: this.#targets.brokers,
+      engine: new DecisionEngine(loaded.policy),
+      refresh: (session) => this.#lifecycle.refresh(session),
+      draining: false,
+      ...(this.#o.trustTargetOnly && { trustTargetOnly: true }),
+    };
+    this.#lifecycle = new SessionLifecycle(this.#parts);
+    this.#record('policy-loaded', 'at start', loaded.policy.revision);
+    this.#certificates = await ServerCertificates.open(settings, this.#identity, clock, log);
+    await this.#targets.follow(loaded.policy);
+    await this.#listen();
+    this.#tick(clock.now());
+    this.#watch = new FileWatch(
+      settings.policy,
+      () => this.#files.fingerprint(),
+      async () => {
+        await this.reload();
+      },
+      clock,
+      log,
+    );
+    await this.#watch.start();
+  }
+
+  async #listen(): Promise<void> {
+    const { settings, clock, log } = this.#o;
+    this.#listeners = new Listeners({
+      gateway: this.#parts,
+      meshTls: (socket) => this.#certificates.acceptMesh(socket, settings.limits.handshakeTimeout),
+      door: (listener, accepted) => {
+        const secureContext = this.#certificates.protocolContext();
+        return new MysqlDoor(this.#parts, accepted.socket, {
+          source: accepted.source,
+          destination: accepted.destination,
+          target: (target) => this.#targets.get(target),
+          ...(accepted.settled && { settled: accepted.settled }),
+          ...(secureContext && { secureContext }),
+        });
+      },
+    });
+    await this.#listeners.open(settings.listeners);
+    const api = administrationApi({
+      audit: this.#audit,
+      identity: this.#identity,
+      clock,
+      engine: () => this.#parts.engine,
+      newId: () => this.#parts.ids.decision(),
+      sessions: () => this.sessions,
+      kill: (id, by) => this.#kill(id, by),
+      reload: () => this.reload(),
+    });
+    this.#http.push(await listenOnSocket(api, settings.administration.socket));
+    if (settings.observability.address) {
+      this.#probes = await listenForProbes(
+        settings.observability.address,
+        () => this.readiness(),
+        () => this.#metrics.print(),
+      );
+      this.#http.push(this.#probes);
+    }
+    log.info('the gateway is up', {
+      listeners: Object.fromEntries(this.#listeners.addresses),
+      probes: this.#probes?.address,
+      revision: this.revision,
+    });
+  }
+
+  /**
+   * Reads the declaration again. A faulty one is refused loudly and the old revision stays; a good
+   * one applies to live sessions at once, ending only those whose rights changed.
+   */
+  async reload(): Promise<ReloadReport> {
+    const { log } = this.#o;
+    const { policy, faults, sources } = await this.#files.load();
+    if (!policy) {
+      log.error('the declaration was refused; the old revision stays', { faults });
+      this.#record('policy-refused', faults.join('\n').slice(0, 4_000), this.revision);
+      return { accepted: false, revision: this.revision, faults };
+    }
+    if (policy.revision === this.revision) {
+      return { accepted: true, revision: policy.revision, faults: [] };
+    }
+    await this.#store.keep(policy.revision, sources);
+    await this.#use(policy);
+    return { accepted: true, revision: policy.revision, faults: [] };
+  }
+
+  async #use(policy: Policy): Promise<void> {
+    this.#identity.update(policy);
+    this.#certificates.follow(policy);
+    this.#parts.engine = new DecisionEngine(policy);
+    this.#record('policy-loaded', 'reloaded', policy.revision);
+    this.#lifecycle.refreshAll();
+    await this.#targets.follow(policy);
+    this.#o.log.info('the declaration was reloaded', { revision: policy.revision });
+  }
+
+  readiness(): Readiness {
+    const targets = Object.fromEntries(
+      [...this.#targets.brokers].map(([id, broker]) => [
+        id,
+        { ready: broker.ready, ...(broker.problem && { problem: broker.problem.detail }) },
+      ]),
+    );
+    const auditAccepting = this.#audit.accepting;
+    const ready =
+      auditAccepting &&
+      !this.#parts.draining &&
+      Object.values(targets).some((target) => target.ready);
+    return { ready, revision: this.revision, auditAccepting, targets };
+  }
+
+  /** Drains for at most `timeoutMs`, then ends what is left. Idempotent. */
+  async stop(timeoutMs: number): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#watch?.stop();
+    this.#listeners?.stopAccepting();
+    if (this.#parts) {
+      this.#parts.draining = true;
+      this.#record('stopping', `draining ${this.#sessions.size} sessions`, this.revision);
+      await this.#drain(timeoutMs);
+    }
+    this.#ticker?.stop();
+    this.#certificates?.close();
+    await Promise.all(this.#http.map((listener) => listener.close()));
+    await this.#targets?.stop();
+    await this.#audit?.close();
+  }
+
+  async #drain(timeoutMs: number): Promise<void> {
+    const { clock } = this.#o;
+    const until = clock.monotonic() + timeoutMs;
+    while (this.#sessions.size > 0 && clock.monotonic() < until) {
+      this.#lifecycle.tick();
+      await pause(clock, 50);
+    }
+    for (const session of this.#sessions.all()) {
+      session.end({ reason: 'draining', detail: 'the gateway has stopped' });
+    }
+    const last = clock.monotonic() + 4_000;
+    while (this.#sessions.size > 0 && clock.monotonic() < last) await pause(clock, 20);
+  }
+
+  #kill(id: string, by: string): boolean {
+    const session = this.#sessions.get(id);
+    session?.end({ reason: 'session-killed', detail: `ended by ${by}` });
+    return session !== undefined;
+  }
+
+  #tick(before: number): void {
+    const { clock, log } = this.#o;
+    this.#ticker = clock.after(TICK_MS, () => {
+      const now = clock.now();
+      const moved = now - before - TICK_MS;
+      if (Math.abs(moved) > CLOCK_JUMP_MS) {
+        log.warn('the clock was moved, or the process was stopped', { byMs: moved });
+        this.#record('clock-moved', `by about ${Math.round(moved)} ms`, this.revision);
+        this.#lifecycle.refreshAll();
+      }
+      this.#lifecycle.tick();
+      this.#tick(now);
+    });
+  }
+
+  #record(
+    what: 'policy-loaded' | 'policy-refused' | 'stopping' | 'clock-moved',
+    detail: string,
+    revision: string,
+  ): void {
+    this.#audit.append({ event: 'gateway', what, detail, revision });
+  }
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(ms, resolve);
+  });
+}
+
+function countByTarget(sessions: readonly Session[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { target } of sessions) counts.set(target.id, (counts.get(target.id) ?? 0) + 1);
+  return counts;
+}
+
+function viewOf(session: Session): SessionView {
+  return {
+    id: session.id,
+    principal: session.principal.id,
+    method: session.principal.method,
+    target: session.target.id,
+    source: session.origin.source,
+    lease: session.lease.account,
+    openedAt: session.openedAt,
+    requests: session.requests,
+    busy: session.busy,
+    inTransaction: session.inTransaction,
+    revision: session.revision,
+    upstreamConnection: session.upstreamConnection,
+  };
+}

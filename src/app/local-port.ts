@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createServer, type Server, type Socket } from 'node:net';
+import { LoginChannel } from '../gateway/mysql/login-channel.ts';
+import { offeredCapabilities } from '../gateway/mysql/negotiation.ts';
+import type { Clock } from '../model/clock.ts';
+import { PosternError, problemText, toPosternError } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import type { Secret } from '../model/secret.ts';
+import { Pump } from '../net/pump.ts';
+import { loginMysql, type MysqlLogin } from '../target/mysql/login.ts';
+import { probeGreeting } from '../target/mysql/session.ts';
+import { encodeErr } from '../wire/mysql/err.ts';
+import { encodeHandshake, type Handshake } from '../wire/mysql/handshake.ts';
+import { decodeHandshakeResponse } from '../wire/mysql/handshake-response.ts';
+import { encodeOk, OK_HEADER } from '../wire/mysql/ok.ts';
+
+export interface LocalPortOptions {
+  readonly port: number;
+  /** Where the gateway listens, and how it proves who it is. */
+  readonly gateway: Pick<MysqlLogin, 'targetName' | 'endpoint' | 'tls'>;
+  /** Asked for at every connection, so that a renewed token is used at once. */
+  readonly token: () => Secret;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly deadlineMs: number;
+}
+
+export interface LocalPort {
+  readonly port: number;
+  close(): void;
+}
+
+/** What the gateway sees as the user name; it does not look at it. */
+const USER = 'postern';
+
+/**
+ * A port on loopback that any stock client can use without a password: each connection is logged in
+ * at the gateway with the caller's token. Whoever can reach the port acts as the caller, as with
+ * any tunnel; it is bound to 127.0.0.1 only. Rejects when the gateway refuses the first login.
+ */
+export async function openLocalPort(options: LocalPortOptions): Promise<LocalPort> {
+  const greeting = await probeGreeting({
+    ...options.gateway,
+    user: USER,
+    password: options.token(),
+    deadlineMs: options.deadlineMs,
+    allowClearPassword: true,
+  });
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    serve(socket, greeting, options).catch((thrown: unknown) => {
+      options.log.warn('a local connection failed', { problem: problemText(thrown) });
+      socket.destroy();
+    });
+  });
+  const port = await listen(server, options.port);
+  return { port, close: () => server.close() };
+}
+
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      const address = `127.0.0.1:${port}`;
+      reject(new PosternError('listen-failed', { address, problem: problemText(cause) }, cause));
+    });
+    server.listen(port, '127.0.0.1', () => {
+      const bound = server.address();
+      resolve(bound !== null && typeof bound === 'object' ? bound.port : port);
+    });
+  });
+}
+
+async function serve(
+  socket: Socket,
+  greeting: Handshake,
+  options: LocalPortOptions,
+): Promise<void> {
+  const channel = new LoginChannel(socket, options.clock, options.deadlineMs);
+  channel.write(
+    encodeHandshake({
+      ...greeting,
+      capabilities: offeredCapabilities(greeting.capabilities),
+      authPlugin: 'mysql_native_password',
+    }),
+  );
+  const { payload } = await channel.read('local login');
+  const response = decodeHandshakeResponse(payload);
+  try {
+    const upstream = await loginMysql({
+      ...options.gateway,
+      user: USER,
+      password: options.token(),
+      ...(response.database && { database: response.database }),
+      capabilities: response.capabilities,
+      trackOnlyIfWanted: true,
+      charset: response.charset,
+      attributes: response.attributes,
+      deadlineMs: options.deadlineMs,
+      allowClearPassword: true,
+    });
+    channel.write(
+      encodeOk({ ...upstream.ok, header: OK_HEADER, changes: [] }, response.capabilities),
+    );
+    const { socket: local, early } = channel.release();
+    join(local, upstream.socket);
+    if (early.length > 0) upstream.socket.write(early);
+    if (upstream.pending.length > 0) local.write(upstream.pending);
+    local.resume();
+    upstream.socket.resume();
+  } catch (thrown) {
+    const { message } = toPosternError(thrown);
+    channel.write(encodeErr({ errno: 1045, sqlState: '28000', message }));
+    channel.socket.end();
+  }
+}
+
+/** Bytes both ways until either side ends. */
+function join(local: Socket, remote: Socket): void {
+  for (const [from, to] of [
+    [local, remote],
+    [remote, local],
+  ] as const) {
+    const pump = new Pump(from, to);
+    from.on('data', (chunk: Buffer) => pump.send(chunk));
+    from.on('end', () => to.end());
+    from.on('error', () => to.destroy());
+    from.on('close', () => to.end());
+  }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readSettings } from '../config/read.ts';
+import { systemClock } from '../model/clock.ts';
+import { Gateway } from './gateway.ts';
+import { createLog } from './log.ts';
+import { PolicyFiles } from './policy-files.ts';
+
+export interface RunOptions {
+  readonly checkOnly: boolean;
+  out(text: string): void;
+}
+
+/**
+ * `postern serve`: runs until SIGTERM or SIGINT, then drains; a second signal ends at once. SIGHUP
+ * reloads. Resolves with the exit code; rejects as `Gateway.start` does.
+ */
+export async function runGateway(file: string, options: RunOptions): Promise<0 | 2> {
+  const { settings } = readSettings(file);
+  if (options.checkOnly) {
+    const { policy, faults } = await new PolicyFiles(settings.policy).load();
+    for (const fault of faults) options.out(fault);
+    if (policy) options.out(`${file} and the declaration are good (revision ${policy.revision}).`);
+    return policy ? 0 : 2;
+  }
+  const log = createLog(settings.log.level, settings.instance);
+  const gateway = await Gateway.start({ settings, clock: systemClock, log });
+  // Timers do not keep the process alive; this does, until a signal comes.
+  const alive = setInterval(() => undefined, 1 << 30);
+  process.on('SIGHUP', () => {
+    gateway.reload().catch((cause: unknown) => log.error('reload failed', { cause }));
+  });
+  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  log.info('stopping', { signal, drainMs: settings.drain.timeout });
+  process.once('SIGTERM', () => process.kill(process.pid, 'SIGKILL'));
+  process.once('SIGINT', () => process.kill(process.pid, 'SIGKILL'));
+  await gateway.stop(settings.drain.timeout);
+  clearInterval(alive);
+  log.info('stopped');
+  return 0;
+}
