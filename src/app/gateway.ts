@@ -122,7 +122,7 @@ export class Gateway {
       },
     });
     this.#store = new PolicyStore(settings.audit.directory);
-    await this.#store.keep(loaded.policy.revision, loaded.sources);
+    const kept = this.#store.save(loaded.policy.revision, loaded.sources);
     this.#identity = new IdentityResolver({ policy: loaded.policy, clock, log });
     this.#targets = new ServedTargets({ settings, clock, log, audit: this.#audit });
     this.#parts = {
@@ -143,7 +143,7 @@ export class Gateway {
       ...(this.#o.trustTargetOnly && { trustTargetOnly: true }),
     };
     this.#lifecycle = new SessionLifecycle(this.#parts);
-    this.#record('policy-loaded', 'at start', loaded.policy.revision);
+    this.#record('policy-loaded', 'at start', loaded.policy.revision, kept);
     this.#certificates = await ServerCertificates.open(settings, this.#identity, clock, log);
     await this.#targets.follow(loaded.policy);
     await this.#listen();
@@ -165,7 +165,7 @@ export class Gateway {
     this.#listeners = new Listeners({
       gateway: this.#parts,
       meshTls: (socket) => this.#certificates.acceptMesh(socket, settings.limits.handshakeTimeout),
-      door: (listener, accepted) => {
+      door: (_listener, accepted) => {
         const secureContext = this.#certificates.protocolContext();
         return new MysqlDoor(this.#parts, accepted.socket, {
           source: accepted.source,
@@ -218,16 +218,16 @@ export class Gateway {
     if (policy.revision === this.revision) {
       return { accepted: true, revision: policy.revision, faults: [] };
     }
-    await this.#store.keep(policy.revision, sources);
-    await this.#use(policy);
+    const kept = this.#store.save(policy.revision, sources);
+    await this.#use(policy, kept);
     return { accepted: true, revision: policy.revision, faults: [] };
   }
 
-  async #use(policy: Policy): Promise<void> {
+  async #use(policy: Policy, kept: string): Promise<void> {
     this.#identity.update(policy);
     this.#certificates.follow(policy);
     this.#parts.engine = new DecisionEngine(policy);
-    this.#record('policy-loaded', 'reloaded', policy.revision);
+    this.#record('policy-loaded', 'reloaded', policy.revision, kept);
     this.#lifecycle.refreshAll();
     await this.#targets.follow(policy);
     this.#o.log.info('the declaration was reloaded', { revision: policy.revision });
@@ -305,8 +305,9 @@ export class Gateway {
     what: 'policy-loaded' | 'policy-refused' | 'stopping' | 'clock-moved',
     detail: string,
     revision: string,
+    sources?: string,
   ): void {
-    this.#audit.append({ event: 'gateway', what, detail, revision });
+    this.#audit.append({ event: 'gateway', what, detail, revision, ...(sources && { sources }) });
   }
 }
 

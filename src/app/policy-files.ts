@@ -25,7 +25,7 @@ export class PolicyFiles {
     const { policy, diagnostics, sources } = await loadPolicy(this.#paths);
     const faults = diagnostics
       .filter(({ severity }) => severity === 'error')
-      .map((fault) => diagnosticText(fault));
+      .map((fault) => diagnosticText(fault, sources));
     return { ...(policy && { policy }), faults, sources };
   }
 

@@ -2,7 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { ListenerSettings } from '../config/settings.ts';
-import type { IdentityResult } from '../identity/resolver.ts';
+import type { IdentityResult } from '../identity/result.ts';
 import { PosternError, problemText } from '../model/errors.ts';
 import type { GatewayParts } from './parts.ts';
 import { type Door, serveConnection } from './session.ts';

@@ -10,7 +10,7 @@ export interface Destination {
 }
 
 export type Resolution =
-  | { readonly target: Target }
+  | { readonly target: Target; readonly detail?: undefined }
   | { readonly target?: undefined; readonly detail: string };
 
 /** `outbound_.3306_._.orders-db.data.svc.cluster.local` -> port and host (Istio's default SNI). */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from 'node:crypto';
 import type { SecureContext } from 'node:tls';
-import type { IdentityResult } from '../../identity/resolver.ts';
+import type { IdentityResult } from '../../identity/result.ts';
 import type { Denied } from '../../model/decision.ts';
 import { PosternError } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';

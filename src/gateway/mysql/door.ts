@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
-import type { IdentityResult } from '../../identity/resolver.ts';
+import type { IdentityResult } from '../../identity/result.ts';
 import type { Denied } from '../../model/decision.ts';
 import { PosternError } from '../../model/errors.ts';
 import type { Target } from '../../policy/policy.ts';

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+import { equal, match } from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Policy, Target } from '../policy/policy.ts';
+import { resolveTarget } from './target-resolution.ts';
+
+function target(name: string, hostnames: readonly string[]): Target {
+  const position = { file: 'f', line: 1, column: 1 };
+  return {
+    rule: { name: `Target/data/${name}`, position },
+    id: `data/${name}`,
+    namespace: 'data',
+    name,
+    labels: {},
+    expose: { service: `${name}-db`, port: 3306, hostnames },
+    enforcement: 'Enforce',
+    audit: { statements: 'Text', retentionMs: 1 },
+    system: { type: 'http' },
+  };
+}
+
+const targets = [target('orders', ['Orders.db.example']), target('stock', ['stock.db.example'])];
+const policy = { targets: new Map(targets.map((one) => [one.id, one])) } as unknown as Policy;
+const resolved = (serverName?: string, listenerTarget?: string) =>
+  resolveTarget(policy, {
+    ...(serverName !== undefined && { serverName }),
+    ...(listenerTarget !== undefined && { listenerTarget }),
+  });
+
+describe('target-resolution', () => {
+  it('takes the listener, hostnames, service names and the name that Istio sends', () => {
+    equal(resolved(undefined, 'data/stock').target?.id, 'data/stock');
+    equal(resolved('ORDERS.db.example').target?.id, 'data/orders');
+    equal(resolved('orders-db.data').target?.id, 'data/orders');
+    equal(resolved('orders-db.data.svc.cluster.local').target?.id, 'data/orders');
+    const istio = 'outbound_.3306_._.orders-db.data.svc.cluster.local';
+    equal(resolved(istio).target?.id, 'data/orders');
+    equal(resolved('outbound_.3306_.v1_.stock-db.data.svc.x').target?.id, 'data/stock');
+  });
+
+  it('resolves nothing from an unknown name, port or neighbour', () => {
+    equal(resolved('orders.db.example.evil').target, undefined);
+    equal(resolved('outbound_.3307_._.orders-db.data.svc.cluster.local').target, undefined);
+    equal(resolved('orders-db.other.svc.cluster.local').target, undefined);
+    equal(resolved().target, undefined);
+    equal(resolved(undefined, 'data/none').target, undefined);
+  });
+
+  it('refuses a server name that contradicts the listener, but not one that says nothing', () => {
+    equal(resolved('localhost', 'data/orders').target?.id, 'data/orders');
+    const conflict = resolved('stock.db.example', 'data/orders');
+    equal(conflict.target, undefined);
+    match(conflict.detail ?? '', /data\/orders.*data\/stock/);
+  });
+});
