@@ -58,6 +58,7 @@ export class FileLog implements AuditLog {
   #queue: Entry[] = [];
   #flushScheduled = false;
   #syncTimer: Timer | undefined;
+  #syncing = false;
   #outage: Outage | undefined;
   #outageTimer: Timer | undefined;
   #closed = false;
@@ -160,7 +161,7 @@ export class FileLog implements AuditLog {
     this.#rotateWhenDue(bytes.length);
     this.#appendToSegment(bytes);
     this.#position = position;
-    this.#syncTimer ??= this.#options.clock.after(SYNC_INTERVAL_MS, this.#sync);
+    this.#syncLater();
   }
 
   #appendToSegment(bytes: Uint8Array): void {
@@ -202,20 +203,27 @@ export class FileLog implements AuditLog {
   }
 
   readonly #sync = (): void => {
-    const { clock, durable } = this.#options;
     const position = this.position;
     this.#syncTimer = undefined;
-    this.#segment.sync().then(
-      () => {
-        if (!this.#closed) durable(position);
-      },
-      (cause: unknown) => {
+    this.#syncing = true;
+    this.#segment
+      .sync()
+      .then(
+        () => !this.#closed && this.#options.durable(position),
         // After a failed sync the kernel may have dropped the pages: not to be passed over.
-        this.#beginOutage(cause);
-        if (!this.#closed) this.#syncTimer ??= clock.after(SYNC_INTERVAL_MS, this.#sync);
-      },
-    );
+        (cause: unknown) => this.#beginOutage(cause),
+      )
+      .finally(() => {
+        this.#syncing = false;
+        if (this.#position.seq > position.seq) this.#syncLater();
+      });
   };
+
+  /** One sync at a time: a slow disk must not report an old position after a new one. */
+  #syncLater(): void {
+    if (this.#syncing || this.#closed) return;
+    this.#syncTimer ??= this.#options.clock.after(SYNC_INTERVAL_MS, this.#sync);
+  }
 
   #beginOutage(cause: unknown): void {
     if (this.#outage || this.#closed) return;

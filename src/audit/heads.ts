@@ -83,8 +83,11 @@ export function parseHead(line: string): Head | undefined {
 
 export function signatureHolds(line: string, head: Head, publicKey: KeyObject): boolean {
   const body = line.slice(0, -SIGNATURE_SUFFIX_LENGTH);
-  if (line.slice(-SIGNATURE_SUFFIX_LENGTH) !== `,"signature":"${head.signature}"}`) return false;
-  return verify(null, Buffer.from(body), publicKey, Buffer.from(head.signature, 'base64'));
+  const signature = Buffer.from(head.signature, 'base64');
+  // Base64 has several spellings of one signature; only the one that was written is accepted.
+  const suffix = `,"signature":"${signature.toString('base64')}"}`;
+  if (line.slice(-SIGNATURE_SUFFIX_LENGTH) !== suffix) return false;
+  return verify(null, Buffer.from(body), publicKey, signature);
 }
 
 function isHead(value: unknown): value is Head {

@@ -37,19 +37,15 @@ export class PolicyStore {
    */
   save(revision: string, sources: readonly KeptSource[]): string {
     const path = this.#path(revision);
-    const draft = `${path}.${process.pid}.tmp`;
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
       const files = sources.map((source) => ({ path: source.path, text: source.text }));
       const text = `${JSON.stringify({ v: 1, revision, files })}\n`;
-      writeFileSync(draft, text, { mode: 0o600, flush: true });
-      linkUnlessPresent(draft, path);
+      placeOnce(path, text);
       syncDirectory(this.#directory);
       return digest('sha256', readFileSync(path), 'hex');
     } catch (cause) {
       throw new PosternError('audit-unwritable', { path, problem: problemText(cause) }, cause);
-    } finally {
-      rmSync(draft, { force: true });
     }
   }
 
@@ -83,12 +79,16 @@ function isSource(value: unknown): value is KeptSource {
   return typeof source?.path === 'string' && typeof source.text === 'string';
 }
 
-/** A name appears with all of its content or not at all. */
-function linkUnlessPresent(draft: string, path: string): void {
+/** The name appears with all of its content or not at all, and never changes. */
+function placeOnce(path: string, text: string): void {
+  const draft = `${path}.${process.pid}.tmp`;
+  writeFileSync(draft, text, { mode: 0o600, flush: true });
   try {
     linkSync(draft, path);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+  } finally {
+    rmSync(draft, { force: true });
   }
 }
 

@@ -57,23 +57,23 @@ export function* readRecords(source: AuditSource, options: ReadOptions): Generat
     .sort((a, b) => compare(b.time, a.time));
   const active: Cursor[] = [];
   for (;;) {
-    let first = earliest(active);
+    const first = earliest(active);
     const next = waiting.at(-1);
     if (next && (!first || compare(next.time, first.time) < 0)) {
       waiting.pop();
-      active.push(next);
-      first = next;
+      next.advance();
+      if (next.current) active.push(next);
+      continue;
     }
     const found = first?.current;
     if (!first || !found) return;
-    if (options.until !== undefined && found.record.time >= options.until) {
-      // Times may go back a little within a stream; what is later than that is not looked for.
-      active.splice(active.indexOf(first), 1);
-      continue;
+    // Times may go back a little within a stream; what comes after the end is not looked for.
+    const over = options.until !== undefined && found.record.time >= options.until;
+    if (!over) {
+      yield found;
+      first.advance();
     }
-    yield found;
-    first.advance();
-    if (!first.current) active.splice(active.indexOf(first), 1);
+    if (over || !first.current) active.splice(active.indexOf(first), 1);
   }
 }
 
@@ -90,7 +90,7 @@ function compare(a: string | undefined, b: string | undefined): number {
   return (a ?? '') < (b ?? '') ? -1 : 1;
 }
 
-/** One stream, read lazily; before it is read it knows only when it begins. */
+/** One stream, read lazily; until the first `advance` it knows only when it begins. */
 class Cursor {
   readonly #records: Iterator<ReadRecord>;
   #current: ReadRecord | undefined;
@@ -108,7 +108,6 @@ class Cursor {
   }
 
   get current(): ReadRecord | undefined {
-    if (!this.#started) this.advance();
     return this.#current;
   }
 

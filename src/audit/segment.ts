@@ -43,11 +43,13 @@ export class Segment {
     this.#size += bytes.length;
   }
 
+  /** One at a time. */
   sync(): Promise<void> {
-    this.#syncing ??= this.#disk.sync(this.#file).finally(() => {
+    const syncing = this.#disk.sync(this.#file).finally(() => {
       this.#syncing = undefined;
     });
-    return this.#syncing;
+    this.#syncing = syncing;
+    return syncing;
   }
 
   syncNow(): void {
