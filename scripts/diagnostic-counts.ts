@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { TestEvent } from 'node:test/reporters';
+
+/**
+ * A node:test reporter that passes on only the closing totals (`pass 12`), one per line, so that
+ * the totals of several processes can be added up.
+ */
+export default async function* diagnosticCounts(
+  source: AsyncIterable<TestEvent>,
+): AsyncGenerator<string> {
+  for await (const event of source) {
+    if (event.type !== 'test:diagnostic' || event.data.nesting !== 0) continue;
+    if (/^(tests|pass|fail|cancelled|skipped|todo) \d+$/.test(event.data.message)) {
+      yield `${event.data.message}\n`;
+    }
+  }
+}

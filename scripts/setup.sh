@@ -1,0 +1,145 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Prepares this machine for a task, then runs a command:
+#
+#   scripts/setup.sh build|demo|test|bench [command...]
+#
+# What is on PATH is used. What is missing is installed with apt-get when we are root, unpacked
+# into .cache/debian when we are not, and named when there is no apt at all (exit code 3).
+# It changes nothing when everything is there.
+set -eu
+cd "$(dirname "$0")/.."
+task=${1:-build}
+[ $# -eq 0 ] || shift
+
+say() { echo "setup: $*" >&2; }
+stop() { say "$@"; exit 3; }
+
+# --- Node and its packages ---------------------------------------------------------------------
+
+command -v node >/dev/null || stop "Node.js 20.19 or newer is needed: https://nodejs.org"
+node -e 'const [a, b] = process.versions.node.split(".").map(Number);
+process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
+  stop "Node.js 20.19 or newer is needed; this is $(node --version)"
+
+# npm's own marker says nothing about the lock file, so ours keeps its hash.
+stamp=node_modules/.postern-lock
+lock=$(sha256sum package-lock.json 2>/dev/null || shasum -a 256 package-lock.json)
+if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$lock" ]; then
+  say "npm ci (package-lock.json is new here)"
+  npm ci --no-audit --no-fund >&2 || stop "npm ci failed; see the lines above"
+  echo "$lock" >"$stamp"
+fi
+
+# --- programs that are not npm packages --------------------------------------------------------
+
+# Debian hides servers from the PATH of ordinary users.
+PATH=$PATH:/usr/sbin:/sbin
+cache=$PWD/.cache/debian
+root=$cache/root
+
+# Programs unpacked earlier; harmless when there are none.
+use_private_copies() {
+  export PATH="$root/usr/sbin:$root/usr/bin:$PATH"
+  for folder in "$root"/usr/lib/*-linux-gnu* "$root"/lib/*-linux-gnu*; do
+    [ -d "$folder" ] && LD_LIBRARY_PATH=$folder:${LD_LIBRARY_PATH:-}
+  done
+  export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:-}"
+  # A moved MariaDB finds its messages and scripts only when it is told where it is.
+  if [ -x "$root/usr/sbin/mariadbd" ]; then export POSTERN_MARIADB_BASEDIR="$root/usr"; fi
+  export POSTERN_DEBIAN_ROOT="$root"
+}
+[ ! -d "$root" ] || use_private_copies
+
+has() { command -v "$1" >/dev/null; }
+has_pymysql() {
+  PYTHONPATH=$root/usr/lib/python3/dist-packages /usr/bin/python3 -c 'import pymysql' 2>/dev/null
+}
+has_connector_j() {
+  [ -f /usr/share/java/mariadb-java-client.jar ] ||
+    [ -f "$root/usr/share/java/mariadb-java-client.jar" ]
+}
+# A Java that starts source files; `java` alone may be a runtime without the compiler.
+has_java() { java --list-modules 2>/dev/null | grep -q '^jdk.compiler'; }
+
+missing=
+need() { # package, check...
+  package=$1
+  shift
+  "$@" || missing="$missing $package"
+}
+
+# The -core packages: programs without a service that would start by itself.
+need_mariadb() {
+  need mariadb-server-core has mariadbd
+  need mariadb-client-core has mariadb
+}
+
+case $task in
+  build) ;;
+  demo) need_mariadb ;;
+  test)
+    need_mariadb
+    need python3-pymysql has_pymysql
+    need libmariadb-java has_connector_j
+    need default-jdk-headless has_java
+    need openssl has openssl
+    ;;
+  bench)
+    need_mariadb
+    need haproxy has haproxy
+    need sysbench has sysbench
+    ;;
+  *)
+    say "unknown task $task"
+    exit 2
+    ;;
+esac
+
+# Fetches the package lists when this machine has none, as fresh containers do.
+refresh_lists() { # apt-get options...
+  # shellcheck disable=SC2086
+  if ! apt-cache "$@" policy $missing | grep -q 'Candidate: [^(]'; then
+    say "fetching the package lists"
+    apt-get "$@" update -qq >&2 || stop "apt-get update failed; install by hand:$missing"
+  fi
+}
+
+install_as_root() {
+  say "as root, with apt-get, now installing:$missing"
+  refresh_lists -o APT::Get::Assume-Yes=true
+  # shellcheck disable=SC2086
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2 ||
+    stop "apt-get install failed; install by hand:$missing"
+}
+
+# Nothing outside .cache is written: own lists, own archives, packages unpacked but not installed.
+unpack_privately() {
+  say "not root, so these are unpacked into .cache/debian:$missing"
+  mkdir -p "$cache/lists/partial" "$cache/archives/partial" "$root"
+  private="-o Dir::State::Lists=$cache/lists -o Dir::Cache=$cache"
+  # shellcheck disable=SC2086
+  refresh_lists $private
+  # A simulated installation resolves what is missing besides the packages themselves.
+  # shellcheck disable=SC2086
+  wanted=$(apt-get $private install -s --no-install-recommends $missing |
+    sed -n 's/^Inst \([^ ]*\) .*/\1/p') || stop "apt cannot resolve; install by hand:$missing"
+  # shellcheck disable=SC2086
+  (cd "$cache/archives" && apt-get $private download -qq $wanted >&2) ||
+    stop "apt-get download failed; install by hand:$missing"
+  for archive in "$cache"/archives/*.deb; do dpkg -x "$archive" "$root"; done
+  rm -rf "$cache/archives"
+  use_private_copies
+}
+
+if [ -n "$missing" ]; then
+  if ! command -v apt-get >/dev/null; then
+    stop "please install (Debian's names), then try again:$missing"
+  elif [ "$(id -u)" -eq 0 ]; then
+    install_as_root
+  else
+    unpack_privately
+  fi
+fi
+
+[ $# -eq 0 ] || exec "$@"
