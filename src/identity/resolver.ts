@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { X509Certificate } from 'node:crypto';
+import type { Clock } from '../model/clock.ts';
+import type { Log } from '../model/log.ts';
+import type { Secret } from '../model/secret.ts';
+import type { Material, Policy } from '../policy/policy.ts';
+import { verifyBearer } from './bearer.ts';
+import { type CertificateMethod, verifyClientCertificate } from './client-certificate.ts';
+import { type FetchJson, fetchJson } from './fetch-json.ts';
+import { type IdentityResult, refusal } from './result.ts';
+import { TokenSources } from './token-sources.ts';
+import { TrustBundles } from './trust-bundles.ts';
+import { parseToken } from './unverified-token.ts';
+import { VerifiedCache } from './verified-cache.ts';
+
+export type { IdentityResult } from './result.ts';
+
+export interface IdentityResolverOptions {
+  readonly policy: Policy;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Reads what the declaration points to; throws when it cannot. */
+  readonly readMaterial: (material: Material) => string;
+  readonly fetchJson?: FetchJson;
+}
+
+/** Who is calling: turns a proof of identity into a Principal, or says why not. */
+export class IdentityResolver {
+  readonly #parts: IdentityResolverOptions & { readonly fetchJson: FetchJson };
+  readonly #cache = new VerifiedCache();
+  #policy: Policy;
+  #sources: TokenSources;
+  #bundles: TrustBundles;
+
+  constructor(options: IdentityResolverOptions) {
+    this.#parts = { fetchJson, ...options };
+    this.#policy = options.policy;
+    this.#sources = TokenSources.of(options.policy, this.#parts);
+    this.#bundles = TrustBundles.read(options.policy, this.#parts);
+  }
+
+  /** Follows a new declaration; keys and verified tokens of unchanged providers are kept. */
+  update(policy: Policy): void {
+    this.#policy = policy;
+    this.#sources = TokenSources.of(policy, this.#parts, this.#sources);
+    this.reloadBundles();
+  }
+
+  /** Reads every Cluster's bundle again; a bundle that became unreadable keeps its old roots. */
+  reloadBundles(): void {
+    this.#bundles = TrustBundles.read(this.#policy, this.#parts, this.#bundles);
+  }
+
+  /** Roots of all Clusters (PEM), for the handshake of a listener that asks for certificates. */
+  get rootsPem(): readonly string[] {
+    return this.#bundles.rootsPem;
+  }
+
+  /** Verifies a JWT of any declared IdentityProvider or Cluster. Does not reject. */
+  async verifyToken(token: Secret): Promise<IdentityResult> {
+    const text = token.reveal();
+    const parsed = parseToken(text);
+    if (!parsed.ok) return parsed;
+    const found = this.#sources.find(parsed.token.issuer);
+    if (!found.ok) return found;
+    const { source } = found;
+    const nowMs = this.#parts.clock.now();
+    const principal = this.#cache.get(text, source, nowMs);
+    if (principal) return { ok: true, principal };
+    const result = await verifyBearer(text, parsed.token, source, this.#parts.clock);
+    if (result.ok) this.#cache.put(text, source, result.principal, nowMs);
+    return result;
+  }
+
+  /**
+   * Identity of a TLS peer from what it presented, leaf first; the handshake must have verified
+   * that the peer holds the leaf's key. An empty chain is anonymous.
+   */
+  verifyCertificateChain(
+    chain: readonly X509Certificate[],
+    method: CertificateMethod,
+  ): IdentityResult {
+    if (chain.length === 0) return refusal('anonymous', 'the peer presented no certificate');
+    const nowMs = this.#parts.clock.now();
+    const proof = [method, ...chain.map((one) => one.fingerprint256)].join(' ');
+    const principal = this.#cache.get(proof, this.#bundles, nowMs);
+    if (principal) return { ok: true, principal };
+    const result = verifyClientCertificate(chain, this.#bundles, { method, nowMs });
+    if (result.ok) this.#cache.put(proof, this.#bundles, result.principal, nowMs);
+    return result;
+  }
+}
