@@ -83,6 +83,11 @@ export interface Team {
   readonly name: string;
   readonly members: readonly SubjectMatcher[];
   readonly workloads: readonly SubjectMatcher[];
+  /** Entra applications that workloads of the team act as; for the Entra compiler. */
+  readonly entraClients: readonly {
+    readonly workload: SubjectMatcher;
+    readonly clientId: string;
+  }[];
 }
 
 /** A value test: exact, or with one `*` at its very start or very end. */
@@ -99,6 +104,11 @@ export type SubjectMatcher =
       readonly clusters: ReadonlySet<string>;
       /** Per cluster the namespaces selected by label; absent: any namespace. */
       readonly namespaces?: ReadonlyMap<string, ReadonlySet<string>>;
+      /**
+       * Only in a Deny, instead of `namespaces`: every namespace but these. A negative selector
+       * there must also catch namespaces whose labels nobody declared.
+       */
+      readonly exceptNamespaces?: ReadonlyMap<string, ReadonlySet<string>>;
       /** `namespace/name`; absent: every service account of the namespaces. */
       readonly serviceAccounts?: ReadonlySet<string>;
     }

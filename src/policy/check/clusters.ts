@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Labels } from '../../model/principal.ts';
+import type { Cluster, Material } from '../policy.ts';
+import type { ShapedDocument } from '../shape.ts';
+import { pathText } from '../source-tree.ts';
+import { type CheckContext, type Report, reportOn } from './context.ts';
+import { readKeySet, readMaterial } from './material.ts';
+import { checkUrl } from './url.ts';
+
+type ClusterDocument = ShapedDocument<'Cluster'>;
+
+export function checkClusters(context: CheckContext): void {
+  for (const document of context.documents.of('Cluster')) {
+    const cluster = readCluster(document, reportOn(document, context.found));
+    if (cluster) context.clusters.set(cluster.name, cluster);
+    else context.documents.markFaulty(document);
+  }
+  const documents = context.documents.of('Cluster');
+  for (const [index, document] of documents.entries()) {
+    for (const other of documents.slice(0, index)) compareClusters(context, other, document);
+  }
+}
+
+function readCluster(document: ClusterDocument, report: Report): Cluster | undefined {
+  const { spec } = document;
+  const bundle = readMaterial(spec.bundle, ['spec', 'bundle'], document, report);
+  const tokens = readTokens(document, report);
+  const namespaces = new Map<string, Labels>();
+  for (const [index, { name, labels }] of spec.namespaces.entries()) {
+    if (namespaces.has(name)) {
+      const path = ['spec', 'namespaces', index, 'name'];
+      const problem = `the namespace ${name} is listed twice`;
+      report(path, 'value-invalid', {
+        where: pathText(path),
+        problem,
+        suggestion: 'Remove one of the two.',
+      });
+    }
+    namespaces.set(name, labels);
+  }
+  if (bundle === undefined) return undefined;
+  return {
+    rule: document.rule,
+    name: document.name,
+    labels: document.labels,
+    trustDomain: spec.trustDomain,
+    trustDomainAliases: spec.trustDomainAliases,
+    bundle,
+    ...(tokens && { serviceAccountTokens: tokens }),
+    namespaces,
+    ...(spec.istio && {
+      istio: { version: spec.istio.version, dataPlane: spec.istio.dataPlane },
+    }),
+  };
+}
+
+function readTokens(
+  document: ClusterDocument,
+  report: Report,
+): Cluster['serviceAccountTokens'] | undefined {
+  const tokens = document.spec.serviceAccountTokens;
+  if (tokens === undefined) return undefined;
+  const path = ['spec', 'serviceAccountTokens'];
+  checkUrl(tokens.issuer, [...path, 'issuer'], report);
+  const jwks = tokens.jwks && readKeySet(tokens.jwks, [...path, 'jwks'], document, report);
+  return { issuer: tokens.issuer, audiences: tokens.audiences, ...(jwks && { jwks }) };
+}
+
+/** An identity must name one cluster: rules select clusters by label. */
+function compareClusters(
+  context: CheckContext,
+  firstDocument: ClusterDocument,
+  document: ClusterDocument,
+): void {
+  const first = context.clusters.get(firstDocument.name);
+  const second = context.clusters.get(document.name);
+  if (first === undefined || second === undefined || first === second) return;
+  const shared = sharedIdentity(first, second);
+  if (shared === undefined) return;
+  const same = sameLabels(first, second);
+  const code = same ? 'cluster-shared' : 'cluster-indistinguishable';
+  const report = reportOn(document, context.found);
+  report(['metadata', 'name'], code, { first: first.name, second: second.name, shared });
+}
+
+function sharedIdentity(first: Cluster, second: Cluster): string | undefined {
+  const issuer = first.serviceAccountTokens?.issuer;
+  if (issuer !== undefined && issuer === second.serviceAccountTokens?.issuer) {
+    return `the token issuer ${issuer}`;
+  }
+  const domains = new Set([first.trustDomain, ...first.trustDomainAliases]);
+  const domain = [second.trustDomain, ...second.trustDomainAliases].find((one) => domains.has(one));
+  if (domain === undefined || materialText(first.bundle) !== materialText(second.bundle)) {
+    return undefined;
+  }
+  return `the trust domain ${domain} and the bundle ${materialText(first.bundle)}`;
+}
+
+function materialText(material: Material): string {
+  return material.from === 'file' ? material.path : `env ${material.name}`;
+}
+
+function sameLabels(first: Cluster, second: Cluster): boolean {
+  const text = (cluster: Cluster) =>
+    JSON.stringify([
+      sortedLabels(cluster.labels),
+      [...cluster.namespaces].sort().map(([name, labels]) => [name, sortedLabels(labels)]),
+    ]);
+  return text(first) === text(second);
+}
+
+function sortedLabels(labels: Labels): readonly (readonly [string, string])[] {
+  return Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+}

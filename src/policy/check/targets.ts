@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type MysqlSpec, TARGET_FORMS } from '../document/target.ts';
+import type { MysqlSystem, Target, TargetSystem, UpstreamTls } from '../policy.ts';
+import type { ShapedDocument } from '../shape.ts';
+import { type Path, pathText } from '../source-tree.ts';
+import { type CheckContext, type Report, reportOn } from './context.ts';
+import { readMaterial, soleKey } from './material.ts';
+import { reservedSchemaOwner, SYSTEM_ACCOUNTS } from './reserved.ts';
+
+type TargetDocument = ShapedDocument<'Target'>;
+
+export function checkTargets(context: CheckContext): void {
+  const taken = new Map<string, string>();
+  for (const document of context.documents.of('Target')) {
+    const report = reportOn(document, context.found);
+    const target = readTarget(document, report);
+    if (target === undefined) {
+      context.documents.markFaulty(document);
+      continue;
+    }
+    context.targets.set(target.id, target);
+    reportClashes(target, taken, report);
+    if (target.enforcement === 'Observe') report(['spec', 'enforcement'], 'target-observed');
+  }
+}
+
+function readTarget(document: TargetDocument, report: Report): Target | undefined {
+  const { spec, namespace, name } = document;
+  const system = readSystem(document, report);
+  if (system === undefined) return undefined;
+  const { service, port, hostnames, localPort } = spec.expose;
+  return {
+    rule: document.rule,
+    id: `${namespace}/${name}`,
+    namespace,
+    name,
+    labels: document.labels,
+    expose: {
+      service: service ?? name,
+      port,
+      hostnames,
+      ...(localPort !== undefined && { localPort }),
+    },
+    enforcement: spec.enforcement,
+    audit: { statements: spec.audit.statements, retentionMs: spec.audit.retention },
+    system,
+  };
+}
+
+function readSystem(document: TargetDocument, report: Report): TargetSystem | undefined {
+  const { spec } = document;
+  const form = soleKey(spec, TARGET_FORMS, ['spec'], report);
+  if (form === undefined) return undefined;
+  const path = ['spec', form];
+  if (form === 'mariadb' || form === 'mysql') {
+    const mysql = spec[form];
+    return mysql && readMysql(form, mysql, path, document, report);
+  }
+  report(path, 'target-not-served', { form });
+  if (form === 'azureSql' || form === 'synapse') {
+    checkSchemas(spec[form]?.schemas ?? [], path, report);
+  }
+  return { type: form };
+}
+
+function readMysql(
+  type: MysqlSystem['type'],
+  spec: MysqlSpec,
+  path: Path,
+  document: TargetDocument,
+  report: Report,
+): MysqlSystem | undefined {
+  const tls = readTls(spec.tls, [...path, 'tls'], document, report);
+  const passwordPath = [...path, 'broker', 'password'];
+  const password = readMaterial(spec.broker.password, passwordPath, document, report);
+  const { user } = spec.broker;
+  if (SYSTEM_ACCOUNTS.has(user.toLowerCase())) {
+    report([...path, 'broker', 'user'], 'account-reserved', { user });
+  }
+  const schemas = spec.schemas ?? [];
+  checkSchemas(schemas, path, report);
+  if (tls === undefined || password === undefined) return undefined;
+  return {
+    type,
+    endpoints: spec.endpoints,
+    tls,
+    broker: { user, password },
+    schemas,
+    caseInsensitiveNames: spec.caseInsensitiveNames,
+  };
+}
+
+function checkSchemas(schemas: readonly string[], path: Path, report: Report): void {
+  for (const [index, schema] of schemas.entries()) {
+    const owner = reservedSchemaOwner(schema);
+    if (owner !== undefined) {
+      report([...path, 'schemas', index], 'schema-reserved', { schema, owner });
+    }
+  }
+}
+
+function readTls(
+  spec: MysqlSpec['tls'],
+  path: Path,
+  document: TargetDocument,
+  report: Report,
+): UpstreamTls | undefined {
+  const mode = soleKey(spec, ['ca', 'insecureSkipVerify', 'insecurePlaintext'], path, report);
+  if (mode === undefined) return undefined;
+  if (mode === 'ca') return readVerifiedTls(spec, path, document, report);
+  for (const key of ['serverName', 'clientCertificate'] as const) {
+    if (spec[key] === undefined) continue;
+    const at = [...path, key];
+    const problem = `it means nothing with ${mode}`;
+    report(at, 'value-invalid', { where: pathText(at), problem, suggestion: 'Remove it.' });
+  }
+  const effect =
+    mode === 'insecurePlaintext'
+      ? 'everybody on the way can read and change it'
+      : 'anybody may answer in its place';
+  report([...path, mode], 'insecure', { what: mode, effect });
+  return { mode };
+}
+
+function readVerifiedTls(
+  spec: MysqlSpec['tls'],
+  path: Path,
+  document: TargetDocument,
+  report: Report,
+): UpstreamTls | undefined {
+  const ca = spec.ca && readMaterial(spec.ca, [...path, 'ca'], document, report);
+  const pair = spec.clientCertificate;
+  const pairPath = [...path, 'clientCertificate'];
+  const cert = pair && readMaterial(pair.cert, [...pairPath, 'cert'], document, report);
+  const key = pair && readMaterial(pair.key, [...pairPath, 'key'], document, report);
+  if (ca === undefined) return undefined;
+  return {
+    mode: 'verified',
+    ca,
+    ...(spec.serverName !== undefined && { serverName: spec.serverName }),
+    ...(cert && key && { clientCertificate: { cert, key } }),
+  };
+}
+
+/** What resolves a connection to a Target must name one Target only. */
+function reportClashes(target: Target, taken: Map<string, string>, report: Report): void {
+  const { service, port, hostnames, localPort } = target.expose;
+  const expose: Path = ['spec', 'expose'];
+  const claims: (readonly [Path, string])[] = [
+    [[...expose, 'service'], `service ${service}.${target.namespace} port ${port}`],
+    ...hostnames.map((hostname, index): readonly [Path, string] => [
+      [...expose, 'hostnames', index],
+      `host name ${hostname}`,
+    ]),
+  ];
+  if (localPort !== undefined) claims.push([[...expose, 'localPort'], `local port ${localPort}`]);
+  for (const [path, what] of claims) {
+    const first = taken.get(what);
+    if (first === undefined) taken.set(what, target.id);
+    else report(path, 'target-clash', { first, second: target.id, what: `the ${what}` });
+  }
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+
+interface CatalogueEntry {
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/**
+ * Everything that can be said about a declaration; a data table, closed. `{fact}` is replaced by
+ * the fact of that name. `docs/reference/diagnostics.md` is printed from it.
+ */
+export const DIAGNOSTIC_CATALOGUE = {
+  // reading
+  'file-unreadable': {
+    severity: 'error',
+    message: 'Cannot read {path}: {problem}.',
+    remedy: 'Check the path and its permissions.',
+  },
+  'file-too-large': {
+    severity: 'error',
+    message: 'The file has {size} bytes; at most {limit} are read.',
+    remedy: 'Split it into several files.',
+  },
+  'nothing-declared': {
+    severity: 'error',
+    message: 'No document was found in {paths}.',
+    remedy: 'Name a directory with .yaml files, or write a first declaration with `postern init`.',
+  },
+  'yaml-syntax': {
+    severity: 'error',
+    message: 'This is not valid YAML: {problem}.',
+    remedy: 'Correct the syntax; nothing after this point was checked in this document.',
+  },
+  'yaml-ambiguous': {
+    severity: 'error',
+    message: '{value} is {first} in YAML 1.1 and {second} in YAML 1.2.',
+    remedy: 'Quote it: "{value}".',
+  },
+  'yaml-key': {
+    severity: 'error',
+    message: 'The key {key} is not text in every YAML version.',
+    remedy: 'Quote it, or use another name.',
+  },
+  'yaml-duplicate-key': {
+    severity: 'error',
+    message: 'The key "{key}" appears twice in one mapping.',
+    remedy: 'Remove one of the two.',
+  },
+  'yaml-feature': {
+    severity: 'error',
+    message: '{feature} cannot be used in a declaration.',
+    remedy: '{instead}.',
+  },
+  'yaml-too-complex': {
+    severity: 'error',
+    message: 'The document is too complex: {problem}.',
+    remedy: 'Write it out plainly, or split it into several documents.',
+  },
+  'document-not-mapping': {
+    severity: 'error',
+    message: 'A document must be a mapping with apiVersion, kind, metadata and spec.',
+    remedy: 'Start it with "apiVersion: postern.dev/v1alpha1".',
+  },
+  // shape
+  'api-version': {
+    severity: 'error',
+    message: 'apiVersion is {found}; only postern.dev/v1alpha1 is understood.',
+    remedy: 'Write "apiVersion: postern.dev/v1alpha1", or move the document elsewhere.',
+  },
+  'kind-unknown': {
+    severity: 'error',
+    message: 'There is no kind {kind}.',
+    remedy: '{suggestion}',
+  },
+  'key-unknown': {
+    severity: 'error',
+    message: 'There is no key "{key}" in {where}.',
+    remedy: '{suggestion}',
+  },
+  'key-missing': {
+    severity: 'error',
+    message: '{where} needs the key "{key}".',
+    remedy: 'Add "{key}:".',
+  },
+  'value-type': {
+    severity: 'error',
+    message: '{where} must be {expected}, not {found}.',
+    remedy: '{suggestion}',
+  },
+  'value-invalid': {
+    severity: 'error',
+    message: '{where}: {problem}.',
+    remedy: '{suggestion}',
+  },
+  'one-of': {
+    severity: 'error',
+    message: '{where} must have exactly one of {keys}; it has {found}.',
+    remedy: 'Keep exactly one of them.',
+  },
+  // names and references
+  'duplicate-name': {
+    severity: 'error',
+    message: '{rule} is declared twice; the first is at {first}.',
+    remedy: 'Rename or remove one of the two.',
+  },
+  'name-reserved': {
+    severity: 'error',
+    message: 'The name {name} is reserved: {reason}.',
+    remedy: 'Choose another name.',
+  },
+  'reference-unknown': {
+    severity: 'error',
+    message: 'There is no {kind} {name}.',
+    remedy: '{suggestion}',
+  },
+  'role-unknown': {
+    severity: 'error',
+    message: 'The role {role} does not exist for Target {target}.',
+    remedy: '{suggestion}',
+  },
+  'role-needs-schemas': {
+    severity: 'error',
+    message: 'The built-in role {role} covers the schemas of a Target, and {target} names none.',
+    remedy: 'Add "schemas: [...]" to the Target, or write a DataRole.',
+  },
+  // identity
+  'cluster-indistinguishable': {
+    severity: 'error',
+    message:
+      'Clusters {first} and {second} cannot be told apart: both have {shared}, with different labels or namespaces.',
+    remedy: 'Give each cluster a root certificate and a token issuer of its own.',
+  },
+  'cluster-shared': {
+    severity: 'warning',
+    message: 'Clusters {first} and {second} share {shared}: one identity stands for both.',
+    remedy: 'Declare one Cluster for both, or give each a root certificate of its own.',
+  },
+  'duplicate-issuer': {
+    severity: 'error',
+    message: 'The issuer {issuer} belongs to both {first} and {second}.',
+    remedy: 'An issuer may have one owner only; merge the two or correct one.',
+  },
+  'issuer-insecure': {
+    severity: 'error',
+    message: '{where} is {url}, but plain http is accepted on loopback only.',
+    remedy: 'Use https.',
+  },
+  'provider-kind': {
+    severity: 'error',
+    message: 'The provider {provider} makes no {kind} principals, so this never matches.',
+    remedy: '{suggestion}',
+  },
+  'material-needs-cluster': {
+    severity: 'error',
+    message: '{where} is a {form}, which needs a cluster to read it from.',
+    remedy: 'Outside a cluster mount it and use {file: path}, or {env: NAME}.',
+  },
+  // subjects
+  'ci-unbound': {
+    severity: 'error',
+    message: 'This ci subject has neither ownerId nor repositoryId; names can be taken over.',
+    remedy: 'Add the numeric ownerId or repositoryId that the provider puts into its tokens.',
+  },
+  'display-name': {
+    severity: 'error',
+    message: '{where} names {name} by a name that can change or be reused.',
+    remedy: 'Use the immutable object id; displayName may stand beside it as text.',
+  },
+  'mutable-identifier': {
+    severity: 'warning',
+    message: '{where} is {name}, which looks like a mail address or a display name.',
+    remedy: 'Use an identifier that the provider never gives to somebody else.',
+  },
+  'wildcard-refused': {
+    severity: 'error',
+    message: '{where}: {problem}.',
+    remedy: '{suggestion}',
+  },
+  'broad-subject': {
+    severity: 'warning',
+    message: '{problem}.',
+    remedy: '{suggestion}',
+  },
+  'subject-selects-nothing': {
+    severity: 'warning',
+    message: 'This subject matches nobody: {problem}.',
+    remedy: 'Correct the selector, or remove the subject.',
+  },
+  'grant-selects-nothing': {
+    severity: 'error',
+    message: 'The Grant gives nothing: {problem}.',
+    remedy: '{suggestion}',
+  },
+  'deny-selects-nothing': {
+    severity: 'warning',
+    message: 'The Deny takes nothing away: {problem}.',
+    remedy: 'Correct the selector, or remove the Deny.',
+  },
+  // targets and roles
+  'target-clash': {
+    severity: 'error',
+    message: 'Targets {first} and {second} both use {what}; a connection could mean either.',
+    remedy: 'Give each Target its own.',
+  },
+  'target-not-served': {
+    severity: 'warning',
+    message: 'A Target of the form {form} is declared and checked, but not served by this build.',
+    remedy: 'Nothing to do; connections to it are denied.',
+  },
+  'target-observed': {
+    severity: 'warning',
+    message: 'The Target is in Observe mode: what would be denied is allowed and recorded.',
+    remedy: 'Set "enforcement: Enforce" once the record shows what you expect.',
+  },
+  insecure: {
+    severity: 'warning',
+    message: '{what} weakens the connection to the Target: {effect}.',
+    remedy: 'Use "tls: {ca: {file: ...}}".',
+  },
+  'account-reserved': {
+    severity: 'error',
+    message: 'The broker account {user} is a system account.',
+    remedy: 'Use an account of its own; `postern bootstrap` creates one with the least rights.',
+  },
+  'schema-reserved': {
+    severity: 'error',
+    message: 'The schema {schema} belongs to {owner} and cannot be granted.',
+    remedy: 'Grant the schemas of your application only.',
+  },
+  'action-object': {
+    severity: 'error',
+    message: 'The action {action} cannot be given on {object}.',
+    remedy: '{suggestion}',
+  },
+  'columns-without-view': {
+    severity: 'warning',
+    message:
+      'Columns without "as" are column grants; the proof counts the whole table as readable.',
+    remedy: 'Add "as: schema.view" to offer the columns through a definer view.',
+  },
+  // rules
+  'condition-invalid': {
+    severity: 'error',
+    message: 'The condition on {key} is not valid: {problem}.',
+    remedy: '{suggestion}',
+  },
+  'condition-source-ip': {
+    severity: 'warning',
+    message: 'source.ip only narrows a rule; an address is not an identity.',
+    remedy: 'Keep it only beside a subject that would be enough by itself.',
+  },
+  'grant-expired': {
+    severity: 'warning',
+    message: 'The Grant expired at {expires} and gives nothing any more.',
+    remedy: 'Remove it, or set a new "expires".',
+  },
+} as const satisfies Readonly<Record<string, CatalogueEntry>>;

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { keySet, labels, material, name, subdomain, text } from './field.ts';
+
+export const clusterSpec = z
+  .strictObject({
+    trustDomain: subdomain
+      .default('cluster.local')
+      .describe('SPIFFE trust domain of its workload identities.'),
+    trustDomainAliases: z
+      .array(subdomain)
+      .default([])
+      .describe('Further trust domains that mean this cluster, as after a migration.'),
+    bundle: material.describe('Root certificates (PEM) that its workload certificates chain to.'),
+    serviceAccountTokens: z
+      .strictObject({
+        issuer: text.describe('Exact `iss` of its service account tokens.'),
+        audiences: z.array(text).min(1).describe('At least one must be in `aud`.'),
+        jwks: keySet.optional().describe('Keys; by default discovered from the issuer.'),
+      })
+      .optional()
+      .describe('Accept Kubernetes service account tokens of this cluster.'),
+    namespaces: z
+      .array(
+        z.strictObject({
+          name: name.describe('Namespace.'),
+          labels: labels.default({}).describe('Its labels, for `namespaceSelector`.'),
+        }),
+      )
+      .default([])
+      .describe('Namespaces whose labels rules may use; labels of others are unknown.'),
+    istio: z
+      .strictObject({
+        version: z
+          .string()
+          .regex(/^1\.\d{1,3}$/, 'must be a minor version such as "1.29"')
+          .describe('Minor version of Istio.'),
+        dataPlane: z
+          .enum(['Sidecar', 'Ambient', 'None'])
+          .describe('How workloads of this cluster join the mesh.'),
+        gateway: z
+          .strictObject({
+            namespace: name.describe('Namespace Postern runs in.'),
+            serviceAccount: subdomain.describe('Service account Postern runs as.'),
+          })
+          .optional()
+          .describe('Where Postern itself runs in this cluster.'),
+      })
+      .optional()
+      .describe('The mesh of this cluster.'),
+  })
+  .describe('A cluster vouches for workloads. Cluster-scoped.');

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+import { z } from 'zod';
+import { duration, host, material, name, port, subdomain, text } from './field.ts';
+
+const identifier = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(64, 'is longer than 64 characters')
+  .regex(/^[A-Za-z0-9_$-]+$/, 'may hold letters, digits, "_", "$" and "-" only');
+
+const schemas = z.array(identifier).min(1).optional().describe('Schemas the built-in roles cover.');
+
+const upstreamTls = z.strictObject({
+  ca: material.optional().describe('Root certificates (PEM) of the target.'),
+  serverName: host.optional().describe('Name in its certificate, when not the endpoint host.'),
+  clientCertificate: z
+    .strictObject({
+      cert: material.describe('PEM, the leaf first.'),
+      key: material.describe('PEM.'),
+    })
+    .optional()
+    .describe('Certificate Postern shows; leases are bound to it.'),
+  insecureSkipVerify: z
+    .literal(true)
+    .optional()
+    .describe('Encrypted, but anybody may answer for the target. A finding.'),
+  insecurePlaintext: z.literal(true).optional().describe('No TLS to the target. A finding.'),
+});
+export type UpstreamTlsSpec = z.output<typeof upstreamTls>;
+
+const mysql = z.strictObject({
+  endpoints: z
+    .array(
+      z.strictObject({
+        host: host.describe('Host name or address.'),
+        port: port.default(3306).describe('Port.'),
+        role: z.enum(['Primary', 'Replica']).default('Primary').describe('What it is used for.'),
+      }),
+    )
+    .min(1)
+    .describe('Where the server listens.'),
+  tls: upstreamTls.describe('TLS to the server. Exactly one of `ca` and the insecure forms.'),
+  broker: z
+    .strictObject({
+      user: text.describe('Account that may lend leases and nothing else.'),
+      password: material.describe('Its password.'),
+    })
+    .describe('How Postern logs in to lend leases.'),
+  schemas,
+  caseInsensitiveNames: z
+    .boolean()
+    .default(false)
+    .describe('lower_case_table_names is 1 or 2 on the server.'),
+});
+export type MysqlSpec = z.output<typeof mysql>;
+
+const azureSql = z.strictObject({
+  server: subdomain.describe('Such as `orders.database.windows.net`.'),
+  database: text.describe('Database.'),
+  schemas,
+});
+
+const synapse = z.strictObject({
+  workspace: subdomain.describe('Name of the workspace.'),
+  pool: z.enum(['Dedicated', 'Serverless']).describe('Kind of SQL pool.'),
+  database: text.describe('Database or dedicated pool.'),
+  schemas,
+});
+
+const azureMl = z.strictObject({
+  endpoint: host.describe('Host of the online endpoint.'),
+  deployment: text.optional().describe('A fixed deployment.'),
+});
+
+const http = z.strictObject({
+  host: host.describe('Host of the API.'),
+  port: port.default(443).describe('Port.'),
+  paths: z.array(text).min(1).describe('Paths; `*` at the start or end.'),
+  methods: z
+    .array(z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']))
+    .min(1)
+    .describe('Methods.'),
+});
+
+/** The keys of a Target of which exactly one is given. */
+export const TARGET_FORMS = ['mariadb', 'mysql', 'azureSql', 'synapse', 'azureMl', 'http'] as const;
+
+export const targetSpec = z
+  .strictObject({
+    expose: z
+      .strictObject({
+        service: name.optional().describe('Kubernetes Service name; by default the Target name.'),
+        port: port.describe('Port principals connect to.'),
+        hostnames: z
+          .array(subdomain)
+          .default([])
+          .describe('Further host names, recognised by SNI.'),
+        localPort: port.optional().describe('Port `postern connect` opens on loopback.'),
+      })
+      .describe('How principals reach it.'),
+    enforcement: z
+      .enum(['Enforce', 'Observe'])
+      .default('Enforce')
+      .describe('Observe: allow, record "would deny", propose grants.'),
+    audit: z
+      .strictObject({
+        statements: z
+          .enum(['Text', 'Normalised', 'None'])
+          .default('Normalised')
+          .describe('How statements are recorded; `Normalised` has `?` for literals.'),
+        retention: duration.default(34_560_000_000).describe('How long records are kept.'),
+      })
+      .prefault({})
+      .describe('What is recorded.'),
+    mariadb: mysql.optional().describe('MariaDB.'),
+    mysql: mysql.optional().describe('MySQL.'),
+    azureSql: azureSql.optional().describe('Azure SQL; not served yet.'),
+    synapse: synapse.optional().describe('Synapse SQL; not served yet.'),
+    azureMl: azureMl.optional().describe('Azure ML online endpoint; not served yet.'),
+    http: http.optional().describe('An HTTP API; not served yet.'),
+  })
+  .describe('A protected database or API. Namespaced: it belongs to the owner of the data.');
