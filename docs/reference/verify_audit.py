@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checks the chains of a Postern audit directory with nothing but the Python standard library.
+
+usage: verify_audit.py DIRECTORY        exit code 0: every chain holds and every head is met
+
+Signatures of heads are checked by openssl where it is installed (1.1.1 or later).
+"""
+import hashlib, json, os, pathlib, re, subprocess, sys, tempfile
+
+root, faults, heads = pathlib.Path(sys.argv[1]), [], {}
+
+
+def signed(body, signature):
+    with tempfile.TemporaryDirectory() as place:
+        pathlib.Path(place, "body").write_bytes(body)
+        pathlib.Path(place, "signature").write_bytes(signature)
+        for number, pem in enumerate(re.findall(r"-----BEGIN[^-]+-----[^-]+-----END[^-]+-----", keys)):
+            pathlib.Path(place, "key").write_text(pem)
+            command = "openssl pkeyutl -verify -pubin -inkey key -rawin -in body -sigfile signature"
+            if subprocess.run(command.split(), cwd=place, capture_output=True).returncode == 0:
+                return True
+    return False
+
+
+keys = (root / "signing-key.pub.pem").read_text() if (root / "signing-key.pub.pem").exists() else ""
+openssl = any(os.access(os.path.join(p, "openssl"), os.X_OK) for p in os.environ["PATH"].split(":"))
+prev, number = "0" * 64, 0
+if (root / "heads.jsonl").exists():
+    import base64
+
+    for line in (root / "heads.jsonl").read_bytes().split(b"\n")[:-1]:
+        head, number = json.loads(line), number + 1
+        if head["head"] != number or head["prev"] != prev:
+            faults.append(f"heads.jsonl:{number} does not follow the head before it")
+        if openssl and not signed(line[:-104], base64.b64decode(head["signature"])):
+            faults.append(f"heads.jsonl:{number} has no valid signature")
+        prev = hashlib.sha256(line).hexdigest()
+        for at in head["streams"]:
+            heads.setdefault(at["stream"], {})[at["seq"]] = at["hash"]
+
+for stream in sorted(p for p in root.iterdir() if p.is_dir() and p.name != "policies"):
+    prev, seq, named = "0" * 64, 0, heads.pop(stream.name, {})
+    for segment in sorted(stream.glob("*.jsonl")):
+        for line in segment.read_bytes().split(b"\n")[:-1]:
+            record, seq = json.loads(line), seq + 1
+            if (record["stream"], record["seq"], record["prev"]) != (stream.name, seq, prev):
+                faults.append(f"{segment}: record {seq} does not follow the record before it")
+            prev = hashlib.sha256(line[:-75]).hexdigest()
+            if record["hash"] != prev:
+                faults.append(f"{segment}: record {seq} was changed")
+            if named.pop(seq, prev) != prev:
+                faults.append(f"{segment}: record {seq} is not the one that was signed")
+    faults += [f"{stream.name}: the signed record {seq} is missing" for seq in named]
+faults += [f"{stream}: the whole stream is missing" for stream in heads]
+print("\n".join(faults) if faults else f"every chain holds, {number} heads are met")
+sys.exit(1 if faults else 0)
