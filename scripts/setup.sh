@@ -42,9 +42,11 @@ root=$cache/root
 use_private_copies() {
   export PATH="$root/usr/sbin:$root/usr/bin:$PATH"
   for folder in "$root"/usr/lib/*-linux-gnu* "$root"/lib/*-linux-gnu*; do
-    [ -d "$folder" ] && LD_LIBRARY_PATH=$folder:${LD_LIBRARY_PATH:-}
+    # No empty entry: it would mean the current directory.
+    if [ -d "$folder" ]; then
+      export LD_LIBRARY_PATH="$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    fi
   done
-  export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:-}"
   # A moved MariaDB finds its messages and scripts only when it is told where it is.
   if [ -x "$root/usr/sbin/mariadbd" ]; then export POSTERN_MARIADB_BASEDIR="$root/usr"; fi
   export POSTERN_DEBIAN_ROOT="$root"
@@ -96,39 +98,40 @@ case $task in
     ;;
 esac
 
-# Fetches the package lists when this machine has none, as fresh containers do.
-refresh_lists() { # apt-get options...
+# Fresh containers come without package lists.
+lists_know_all() { # apt options...
   # shellcheck disable=SC2086
-  if ! apt-cache "$@" policy $missing | grep -q 'Candidate: [^(]'; then
-    say "fetching the package lists"
-    apt-get "$@" update -qq >&2 || stop "apt-get update failed; install by hand:$missing"
-  fi
+  set -- "$(apt-cache "$@" policy $missing | grep -c 'Candidate: [^(]')" $missing
+  [ "$1" -eq $(($# - 1)) ]
 }
 
 install_as_root() {
-  say "as root, with apt-get, now installing:$missing"
-  refresh_lists -o APT::Get::Assume-Yes=true
+  say "as root, now installing with apt-get:$missing"
+  lists_know_all || apt-get update -qq >&2 || stop "apt-get update failed"
   # shellcheck disable=SC2086
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2 ||
     stop "apt-get install failed; install by hand:$missing"
 }
 
-# Nothing outside .cache is written: own lists, own archives, packages unpacked but not installed.
+# Nothing outside .cache is written: own lists if need be, packages unpacked but not installed.
 unpack_privately() {
-  say "not root, so these are unpacked into .cache/debian:$missing"
+  say "not root, so now unpacking into .cache/debian:$missing"
   mkdir -p "$cache/lists/partial" "$cache/archives/partial" "$root"
-  private="-o Dir::State::Lists=$cache/lists -o Dir::Cache=$cache"
+  set -- -o "Dir::Cache=$cache"
+  if ! lists_know_all "$@"; then
+    set -- "$@" -o "Dir::State::Lists=$cache/lists"
+    apt-get "$@" update -qq >&2 || stop "apt-get update failed; install by hand:$missing"
+  fi
+  # A simulated installation names what is missing besides the packages themselves.
   # shellcheck disable=SC2086
-  refresh_lists $private
-  # A simulated installation resolves what is missing besides the packages themselves.
+  wanted=$(apt-get "$@" install -s --no-install-recommends $missing |
+    sed -n 's/^Inst \([^ ]*\) .*/\1/p')
+  [ -n "$wanted" ] || stop "apt cannot resolve these; install by hand:$missing"
   # shellcheck disable=SC2086
-  wanted=$(apt-get $private install -s --no-install-recommends $missing |
-    sed -n 's/^Inst \([^ ]*\) .*/\1/p') || stop "apt cannot resolve; install by hand:$missing"
-  # shellcheck disable=SC2086
-  (cd "$cache/archives" && apt-get $private download -qq $wanted >&2) ||
+  (cd "$cache/archives" && apt-get "$@" download -qq $wanted >&2) ||
     stop "apt-get download failed; install by hand:$missing"
   for archive in "$cache"/archives/*.deb; do dpkg -x "$archive" "$root"; done
-  rm -rf "$cache/archives"
+  rm -rf "$cache/archives" "$cache/lists"
   use_private_copies
 }
 

@@ -19,7 +19,7 @@ export interface MariadbOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** Keep the `test` schema and its grants to everybody, as a stock installation has them. */
   readonly stockTestDatabase?: boolean;
-  /** Root of an unpacked MariaDB (its `usr` folder) instead of the one on PATH. */
+  /** Root of an unpacked MariaDB (its `usr` folder) instead of $POSTERN_MARIADB_BASEDIR or PATH. */
   readonly basedir?: string;
 }
 
@@ -61,7 +61,10 @@ const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 15_000;
 const ERROR_LOG_LIMIT = 256 * 1024;
 
-export async function startMariadb(options: MariadbOptions = {}): Promise<TestMariadb> {
+export async function startMariadb(given: MariadbOptions = {}): Promise<TestMariadb> {
+  // Set by scripts/setup.sh where MariaDB was unpacked and not installed.
+  const unpacked = process.env['POSTERN_MARIADB_BASEDIR'];
+  const options = unpacked === undefined ? given : { basedir: unpacked, ...given };
   const template = mariadbTemplate(options.basedir, options.stockTestDatabase ?? false);
   // Unix socket paths are limited to 107 bytes, so the directory stays near the root of tmp.
   const directory = mkdtempSync(join(tmpdir(), 'postern-db-'));
