@@ -72,6 +72,11 @@ export function isMalformed(problem: RegExp): (error: unknown) => boolean {
     problem.test(String(error.facts['problem']));
 }
 
+/** A message with exactly these fields; plain objects, as decoders make them. */
+export function record<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
+  return fc.record<T>(fields, { noNullPrototype: true });
+}
+
 /** Arbitraries of the fields messages are made of. */
 export const arbitrary = {
   u8: fc.integer({ min: 0, max: 0xff }),
