@@ -19,6 +19,7 @@ import { PosternError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { DecisionEngine } from '../policy/decide.ts';
 import type { Policy } from '../policy/policy.ts';
+import { readMaterial } from './material.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PolicyFiles } from './policy-files.ts';
 import { FileWatch } from './reload.ts';
@@ -123,7 +124,7 @@ export class Gateway {
     });
     this.#store = new PolicyStore(settings.audit.directory);
     const kept = this.#store.save(loaded.policy.revision, loaded.sources);
-    this.#identity = new IdentityResolver({ policy: loaded.policy, clock, log });
+    this.#identity = new IdentityResolver({ policy: loaded.policy, clock, log, readMaterial });
     this.#targets = new ServedTargets({ settings, clock, log, audit: this.#audit });
     this.#parts = {
       clock,

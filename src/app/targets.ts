@@ -44,7 +44,10 @@ export class ServedTargets {
   get(target: Target): MysqlTargetParts {
     const served = this.#served.get(target.id);
     if (served) return served;
-    throw new PosternError('target-unsupported', { target: target.id, problem: 'it is not served' });
+    throw new PosternError('target-unsupported', {
+      target: target.id,
+      problem: 'it is not served',
+    });
   }
 
   /**
@@ -70,9 +73,11 @@ export class ServedTargets {
       if (!served) continue;
       this.#served.set(target.id, served);
       this.brokers.set(target.id, served.broker);
-      served.broker.start().catch((cause: unknown) =>
-        this.#options.log.error('a target is not ready', { target: target.id, cause }),
-      );
+      served.broker
+        .start()
+        .catch((cause: unknown) =>
+          this.#options.log.error('a target is not ready', { target: target.id, cause }),
+        );
     }
   }
 

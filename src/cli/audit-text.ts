@@ -18,7 +18,7 @@ export function printable(text: string): string {
 export type Paint = (style: Style, text: string) => string;
 
 export function painter(interactive: boolean): Paint {
-  return (style, text) => (interactive ? styleText(style, text) : text);
+  return (style, text) => (interactive ? styleText(style, text, { validateStream: false }) : text);
 }
 
 const DECISION_STYLES: Readonly<Record<string, Style>> = {

@@ -7,6 +7,11 @@ export function table(header: readonly string[], rows: readonly (readonly string
     Math.max(...lines.map((line) => (line[column] ?? '').length)),
   );
   return lines
-    .map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n');
 }

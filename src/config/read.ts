@@ -35,10 +35,16 @@ export function parseSettings(text: string, file: string): Settings {
     if (parsed.success) return absolutePaths(parsed.data, dirname(resolve(file)));
     for (const issue of parsed.error.issues) {
       const key = issue.path.map(String).join('.');
-      faults.push(`  line ${lineOf(document, issue.path, lines)}: ${key || 'document'}: ${issue.message}`);
+      faults.push(
+        `  line ${lineOf(document, issue.path, lines)}: ${key || 'document'}: ${issue.message}`,
+      );
     }
   }
-  throw new PosternError('config-invalid', { file, count: faults.length, faults: faults.join('\n') });
+  throw new PosternError('config-invalid', {
+    file,
+    count: faults.length,
+    faults: faults.join('\n'),
+  });
 }
 
 /** The line of the deepest part of the path that exists (a missing key has no node of its own). */

@@ -27,7 +27,8 @@ const size = (byDefault: string) =>
         context.addIssue({ code: 'custom', message: `"${text}" is not a size such as 64MiB` });
         return z.NEVER;
       }
-      const unit = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }[found[2] ?? ''] ?? Number.NaN;
+      const unit =
+        { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }[found[2] ?? ''] ?? Number.NaN;
       return Number(found[1]) * unit;
     });
 
@@ -36,7 +37,10 @@ const address = z.string().transform((text, context) => {
   const found = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   const port = Number(found?.[3] ?? Number.NaN);
   if (!found || port > 65_535) {
-    context.addIssue({ code: 'custom', message: `"${text}" is not an address such as 0.0.0.0:3306` });
+    context.addIssue({
+      code: 'custom',
+      message: `"${text}" is not an address such as 0.0.0.0:3306`,
+    });
     return z.NEVER;
   }
   return { host: found[1] ?? found[2] ?? '', port };
@@ -50,7 +54,10 @@ const certificateFiles = z
   .describe('A certificate and its key; both files are watched and swapped together.');
 
 const listener = z.strictObject({
-  name: z.string().regex(/^[a-z0-9-]+$/).describe('Shown in logs and metrics.'),
+  name: z
+    .string()
+    .regex(/^[a-z0-9-]+$/)
+    .describe('Shown in logs and metrics.'),
   address: address.describe('Where to listen, `host:port`.'),
   protocol: z.literal('mysql').describe('The wire protocol.'),
   accept: z

@@ -9,7 +9,9 @@ const FIRST_CONNECTION_ID = 0x8000_0000;
  * cheap enough for every request.
  */
 export class Identifiers {
-  readonly #boot = BigInt(`0x${randomBytes(8).toString('hex')}`).toString(36).slice(0, 11);
+  readonly #boot = BigInt(`0x${randomBytes(8).toString('hex')}`)
+    .toString(36)
+    .slice(0, 11);
   #decisions = 0;
   #sessions = 0;
   #connections = 0;

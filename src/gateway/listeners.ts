@@ -94,7 +94,7 @@ export class Listeners {
       if (counted) this.#handshakes -= 1;
       counted = false;
     };
-    this.#serve(listener, socket, source, loggedIn).finally(loggedIn);
+    void this.#serve(listener, socket, source, loggedIn).finally(loggedIn);
   }
 
   async #serve(
@@ -130,4 +130,3 @@ function sourceText(socket: Socket): string {
   const shown = address.includes(':') ? `[${address}]` : address;
   return `${shown}:${socket.remotePort ?? 0}`;
 }
-

@@ -3,8 +3,8 @@ import type { Origin } from '../audit/record.ts';
 import type { Denied } from '../model/decision.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Principal } from '../model/principal.ts';
-import type { Target } from '../policy/policy.ts';
 import type { Access } from '../policy/decide.ts';
+import type { Target } from '../policy/policy.ts';
 
 /** How a session can be told to end: what the principal hears, and what the audit says. */
 export type SessionEnd = Pick<Denied, 'reason' | 'detail'>;

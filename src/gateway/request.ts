@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { StatementText } from '../audit/statement-text.ts';
+
 import type { RequestIntent, RequestOutcome } from '../audit/record.ts';
+import type { StatementText } from '../audit/statement-text.ts';
 import type { Decision, Denied } from '../model/decision.ts';
 import type { Need } from '../model/request.ts';
 import type { StatementFeatures, StatementKind } from '../policy/analyse/analysis.ts';
 import { type Access, decideRequest } from '../policy/decide.ts';
-import type { GatewayParts } from './parts.ts';
 import type { Session } from './live-session.ts';
+import type { GatewayParts } from './parts.ts';
 
 /** What the policy is asked about one request; made by a protocol's `inspect.ts`. */
 export interface Question {
@@ -22,6 +23,13 @@ export interface Account extends StatementText {
   readonly needs: readonly string[];
   readonly tags?: Readonly<Record<string, string>>;
   readonly traceparent?: string;
+}
+
+/** The answer to a question, with the record that must come first. */
+export interface Asked {
+  readonly id: string;
+  readonly decision: Decision;
+  readonly intent: RequestIntent;
 }
 
 const DECISIONS_KEPT = 4_000;
@@ -43,8 +51,33 @@ export class RequestDesk {
     this.#session = session;
   }
 
+  /** Decides one request and counts it; `intent` must be written before anything else happens. */
+  ask(command: string, question: Question, account: Account): Asked {
+    const decision = this.#decide(question);
+    const id = this.#parts.ids.decision();
+    const why = decision.effect === 'deny' ? decision : decision.wouldDeny;
+    const effect = decision.effect === 'deny' ? 'deny' : why ? 'would-deny' : 'allow';
+    this.#session.requests += 1;
+    this.#parts.meter.requestDecided(this.#session.target.id, effect, why?.reason ?? '');
+    return { id, decision, intent: this.#intent(id, command, question, account, decision) };
+  }
+
+  /** Writes the outcome of a request that began at `startedAt` (monotonic ms). */
+  conclude(
+    id: string,
+    startedAt: number,
+    facts: Omit<RequestOutcome, 'event' | 'id' | 'session' | 'durationMs'>,
+    written?: (ok: boolean) => void,
+  ): void {
+    const elapsedMs = this.#parts.clock.monotonic() - startedAt;
+    this.#parts.meter.requestDone(this.#session.target.id, facts.outcome, elapsedMs, facts.rows);
+    const durationMs = Math.round(elapsedMs * 1000) / 1000;
+    const session = this.#session.id;
+    this.#parts.audit.append({ event: 'outcome', id, session, ...facts, durationMs }, written);
+  }
+
   /** The whole request decision in its fixed order; never throws. */
-  decide(question: Question): Decision {
+  #decide(question: Question): Decision {
     const { ending } = this.#session;
     if (ending) return denied(ending.reason, ending.detail);
     if (!this.#parts.audit.accepting) {
@@ -86,7 +119,7 @@ export class RequestDesk {
   }
 
   /** The intent record of a decision; a denial is complete with it. */
-  intent(
+  #intent(
     id: string,
     command: string,
     question: Question,
@@ -108,10 +141,6 @@ export class RequestDesk {
       upstreamConnection: session.upstreamConnection,
       ...account,
     };
-  }
-
-  outcome(id: string, facts: Omit<RequestOutcome, 'event' | 'id' | 'session'>): RequestOutcome {
-    return { event: 'outcome', id, session: this.#session.id, ...facts };
   }
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import type { IdentityResult } from '../identity/result.ts';
 import type { Denied, RuleReference } from '../model/decision.ts';
 import { PosternError, toPosternError } from '../model/errors.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Principal } from '../model/principal.ts';
-import type { IdentityResult } from '../identity/result.ts';
 import { type Access, decideLogin } from '../policy/decide.ts';
 import type { Target } from '../policy/policy.ts';
 import { Session, type SessionEnd } from './live-session.ts';

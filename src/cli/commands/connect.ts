@@ -63,7 +63,10 @@ async function connect(
     },
     token: () => callerToken(context, options.tokenFile),
     clock: systemClock,
-    log: { ...silentLog, warn: (message, fields) => context.err(`${message}: ${fields?.['problem']}`) },
+    log: {
+      ...silentLog,
+      warn: (message, fields) => context.err(`${message}: ${fields?.['problem']}`),
+    },
     deadlineMs: LOGIN_DEADLINE_MS,
   });
   if (command.length > 0) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { PosternError } from '../../model/errors.ts';
+
 import type { SessionView } from '../../api/contract.ts';
+import { PosternError } from '../../model/errors.ts';
 import type { RegisterCommand } from '../command.ts';
-import { callGateway, gatewayOptions, type GatewayOptions } from '../gateway-call.ts';
+import { callGateway, type GatewayOptions, gatewayOptions } from '../gateway-call.ts';
 import { table } from '../table.ts';
 
 export const registerSessions: RegisterCommand = (program, context, run) => {

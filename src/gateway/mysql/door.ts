@@ -15,7 +15,7 @@ import type { Door, Introduction } from '../session.ts';
 import type { Destination } from '../target-resolution.ts';
 import { acceptLogin, encodeDenial, type Login } from './accept.ts';
 import { LoginChannel } from './login-channel.ts';
-import { passedUpstream, offeredCapabilities, RELAY_REQUIRED } from './negotiation.ts';
+import { offeredCapabilities, passedUpstream, RELAY_REQUIRED } from './negotiation.ts';
 import { MysqlRelay } from './relay.ts';
 import { SessionState } from './session-state.ts';
 import type { StatementCache } from './statements.ts';
@@ -201,4 +201,3 @@ function upstreamAttributes(
     postern_principal: session.principal.id,
   };
 }
-

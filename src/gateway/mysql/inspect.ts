@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Denied } from '../../model/decision.ts';
 import type { StatementFeatures } from '../../policy/analyse/analysis.ts';
-import { COM } from '../../wire/mysql/commands.ts';
 import { decodeComFieldList } from '../../wire/mysql/com-field-list.ts';
 import { LAST_PREPARED_STATEMENT_ID } from '../../wire/mysql/com-stmt-execute.ts';
+import { COM } from '../../wire/mysql/commands.ts';
 import type { Account, Question } from '../request.ts';
 import { COMMANDS, type CommandRow } from './commands.ts';
 import type { SessionState } from './session-state.ts';

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { PosternError } from '../../model/errors.ts';
+import { ByteReader } from '../../wire/bytes.ts';
 import { COM } from '../../wire/mysql/commands.ts';
 import { frame } from '../../wire/mysql/framing.ts';
 import { PacketAssembler } from '../../wire/mysql/packet-assembler.ts';
 import type { UpstreamPayload } from '../../wire/mysql/payload.ts';
-import { ByteReader } from '../../wire/bytes.ts';
 
 const MAX_ANSWER_BYTES = 1 << 20;
 

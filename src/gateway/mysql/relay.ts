@@ -1,90 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Socket } from 'node:net';
 import type { RequestOutcome } from '../../audit/record.ts';
-import type { Allowed, Denied } from '../../model/decision.ts';
-import { problemText, toPosternError } from '../../model/errors.ts';
 import type { Timer } from '../../model/clock.ts';
+import type { Denied, Limits } from '../../model/decision.ts';
+import { problemText, toPosternError } from '../../model/errors.ts';
 import { Pump } from '../../net/pump.ts';
-import type { MysqlUpstream } from '../../target/mysql/login.ts';
-import {
-  type Capabilities,
-  CLIENT_DEPRECATE_EOF,
-  CLIENT_SESSION_TRACK,
-  hasCapability,
-} from '../../wire/mysql/capabilities.ts';
+import { CLIENT_DEPRECATE_EOF, hasCapability } from '../../wire/mysql/capabilities.ts';
 import { COM } from '../../wire/mysql/commands.ts';
-import { frame, HEADER_BYTES } from '../../wire/mysql/framing.ts';
-import { decodeOk, encodeOk } from '../../wire/mysql/ok.ts';
-import { type Message, PacketAssembler } from '../../wire/mysql/packet-assembler.ts';
+import { frame } from '../../wire/mysql/framing.ts';
+import type { Message } from '../../wire/mysql/packet-assembler.ts';
 import type { DownstreamPayload, UpstreamPayload } from '../../wire/mysql/payload.ts';
-import { type ResponseKind, ResponseWalker } from '../../wire/mysql/response-walker.ts';
-import { decodeSessionTrack } from '../../wire/mysql/session-track.ts';
 import type { Session, SessionEnd } from '../live-session.ts';
 import type { GatewayParts } from '../parts.ts';
 import { RequestDesk } from '../request.ts';
 import { encodeDenial } from './accept.ts';
-import type { Answer } from './commands.ts';
+import { AnswerRelay, sequenceOf } from './answer-relay.ts';
+import { CommandReader } from './command-reader.ts';
 import { type Inspection, Inspector } from './inspect.ts';
-import { InternalExchange } from './internal-exchange.ts';
+import type { InternalExchange } from './internal-exchange.ts';
+import { OwnCommands } from './own-commands.ts';
 import { Rewrites } from './rewrites.ts';
+import { type Phase, RESPONSE_KINDS, type RelayOptions, type Running } from './running.ts';
 import type { SessionState } from './session-state.ts';
-import type { StatementCache } from './statements.ts';
 import { concludePreparation } from './upstream.ts';
-
-export interface RelayOptions {
-  readonly parts: GatewayParts;
-  readonly session: Session;
-  readonly state: SessionState;
-  readonly statements: StatementCache;
-  readonly downstream: {
-    readonly socket: Socket;
-    readonly early: Buffer;
-    readonly capabilities: Capabilities;
-    /** The transport settled the identity: COM_CHANGE_USER needs no proof of its own. */
-    readonly settled: boolean;
-  };
-  readonly upstream: MysqlUpstream;
-  /** KILL QUERY on another connection. */
-  readonly cancel: (connectionId: number) => Promise<void>;
-}
-
-/**
- * `idle`: between commands. `recording`: an intent or outcome is being written. `answering`: the
- * target works. `internal`: commands of our own are under way. `skipping`: an oversize request is
- * passed over. `ended`: nothing more goes upstream.
- */
-type Phase = 'idle' | 'recording' | 'answering' | 'internal' | 'skipping' | 'ended';
-
-interface Running {
-  readonly id: string;
-  readonly inspection: Inspection;
-  /** False for commands that are passed without a record. */
-  readonly recorded: boolean;
-  readonly limits: Allowed['limits'];
-  readonly startedAt: number;
-  /** Bytes of the answer that have gone downstream. */
-  sentBytes: number;
-  /** Set when the gateway ends the request: this denial is the answer, whatever comes. */
-  cut?: Denied;
-  cutSequence?: number;
-}
-
-const RESPONSE_KINDS: Readonly<Record<Exclude<Answer, 'none'>, ResponseKind>> = {
-  query: 'query',
-  prepare: 'prepare',
-  execute: 'execute',
-  fetch: 'fetch',
-  fields: 'field-list',
-  text: 'statistics',
-  ok: 'simple',
-};
 
 /** How long an idle, ended session waits to tell its principal why on the next command. */
 const FAREWELL_MS = 3_000;
 /** A target that does not react to KILL QUERY for so long is given up. */
 const CANCEL_GRACE_MS = 5_000;
-/** Larger requests count against the process's buffer budget. */
-const COUNTED_BYTES = 65_536;
 /** ER_QUERY_INTERRUPTED, ER_CONNECTION_KILLED, ER_STATEMENT_TIMEOUT: our own KILL as answered. */
 const INTERRUPTED = new Set([1317, 1927, 1969]);
 
@@ -101,19 +44,17 @@ export class MysqlRelay {
   readonly #up: Socket;
   readonly #toUpstream: Pump;
   readonly #toDownstream: Pump;
-  readonly #assembler = new PacketAssembler();
-  readonly #walker: ResponseWalker;
+  readonly #reader: CommandReader;
+  readonly #answer: AnswerRelay;
   readonly #desk: RequestDesk;
   readonly #inspector: Inspector;
+  readonly #own: OwnCommands;
   readonly #rewrites: Rewrites;
   #phase: Phase = 'idle';
   #running: Running | undefined;
-  #held: Buffer | undefined;
   #tail: Buffer | undefined;
   #pending: Message | undefined;
   #timer: Timer | undefined;
-  #exchange: { readonly feed: InternalExchange; readonly done: () => void } | undefined;
-  #budgetBytes = 0;
   #reason: SessionEnd | undefined;
   #resolve: (end: SessionEnd | undefined) => void = () => undefined;
 
@@ -124,18 +65,27 @@ export class MysqlRelay {
     this.#state = options.state;
     this.#down = options.downstream.socket;
     this.#up = options.upstream.socket;
+    this.#reader = new CommandReader(options.parts.buffers, options.parts.limits.requestBytes);
     this.#toUpstream = new Pump(this.#down, this.#up);
     this.#toDownstream = new Pump(this.#up, this.#down);
     this.#desk = new RequestDesk(options.parts, options.session);
     this.#inspector = new Inspector(options.state, options.statements);
-    this.#walker = new ResponseWalker(
+    this.#answer = new AnswerRelay(
       {
-        deprecateEof: hasCapability(options.upstream.capabilities, CLIENT_DEPRECATE_EOF),
-        sessionTrack: true,
-        cacheMetadata: false,
-        stopAtOk: !hasCapability(options.downstream.capabilities, CLIENT_SESSION_TRACK),
+        downstream: options.downstream.capabilities,
+        upstream: options.upstream.capabilities,
       },
-      { sessionState: (chunk, start, end) => this.#learn(chunk.subarray(start, end)) },
+      options.state,
+      {
+        send: (bytes) => this.#toDownstream.send(bytes),
+        ended: (packet) => this.#answered(packet),
+        tooManyRows: (sequence) => this.#tooManyRows(sequence),
+      },
+    );
+    this.#own = new OwnCommands(
+      hasCapability(options.upstream.capabilities, CLIENT_DEPRECATE_EOF),
+      (bytes) => this.#toUpstream.send(bytes),
+      options.parts.clock,
     );
     this.#rewrites = new Rewrites({
       parts: options.parts,
@@ -148,6 +98,7 @@ export class MysqlRelay {
       exchange: (commands, done) => this.#runInternal(commands, done),
       ask: (payload, sequence) => this.#send(payload, sequence),
       resume: () => this.#idle(),
+      guard: (run) => this.#guard(run),
       readNext: (sequence, take) => this.#readNext(sequence, take),
       end: (end) => this.#finish(end),
     });
@@ -157,8 +108,8 @@ export class MysqlRelay {
   run(): Promise<SessionEnd | undefined> {
     return new Promise((resolve) => {
       this.#resolve = resolve;
-      this.#down.on('data', (chunk: Buffer) => this.#guard(() => this.#onDownstream(chunk)));
-      this.#up.on('data', (chunk: Buffer) => this.#guard(() => this.#onUpstream(chunk)));
+      this.#down.on('data', this.#onDownstream);
+      this.#up.on('data', this.#onUpstream);
       this.#down.on('error', () => this.#downstreamGone());
       this.#down.on('end', () => this.#downstreamGone());
       this.#down.on('close', () => this.#downstreamGone());
@@ -170,7 +121,7 @@ export class MysqlRelay {
       );
       const { early } = this.#o.downstream;
       if (this.#o.upstream.pending.length > 0) this.#upstreamGone('unexpected bytes after login');
-      if (early.length > 0) this.#guard(() => this.#onDownstream(early));
+      if (early.length > 0) this.#onDownstream(early);
       this.#down.resume();
       this.#up.resume();
     });
@@ -178,32 +129,25 @@ export class MysqlRelay {
 
   // Towards the target
 
-  #onDownstream(chunk: Buffer): void {
-    this.#assembler.push(chunk);
-    this.#account();
-    this.#next();
-  }
+  readonly #onDownstream = (chunk: Buffer): void => {
+    try {
+      this.#reader.push(chunk);
+      this.#next();
+    } catch (thrown) {
+      this.#fault(thrown);
+    }
+  };
 
   /** Takes up the next command when nothing is under way. */
   #next(): void {
-    while (this.#phase === 'idle' || this.#phase === 'ended' || this.#phase === 'skipping') {
-      if (this.#phase === 'skipping') {
-        if (!this.#assembler.stream().ended) return;
-        this.#phase = 'idle';
-        const limit = this.#parts.limits.requestBytes;
-        this.#refuse('limit-size', `a request may have ${limit} bytes`, this.#assembler.sequence);
-        continue;
-      }
-      this.#assembler.expectSequence(0);
-      const message = this.#assembler.next(this.#parts.limits.requestBytes);
+    while (this.#phase === 'idle' || this.#phase === 'ended') {
+      const message = this.#reader.next(0);
       if (message === undefined) return;
-      if (message === 'too-large') {
-        this.#phase = this.#phase === 'ended' ? 'ended' : 'skipping';
-        if (this.#phase === 'ended') return;
-        continue;
-      }
-      this.#account();
-      this.#command(message);
+      if (message === 'no-memory') return this.#outOfMemory();
+      if (message === 'oversize') {
+        const limit = this.#parts.limits.requestBytes;
+        this.#refuse('limit-size', `a request may have ${limit} bytes`, this.#reader.sequence);
+      } else this.#command(message);
     }
   }
 
@@ -214,10 +158,8 @@ export class MysqlRelay {
       return;
     }
     if (this.#session.ending) {
-      const { reason, detail } = this.#session.ending;
-      this.#send(encodeDenial({ reason, detail }, this.#parts.ids.decision()), message.nextSequence);
-      this.#finish(this.#session.ending);
-      return;
+      this.#tell(this.#session.ending, message.nextSequence);
+      return this.#finish(this.#session.ending);
     }
     const inspection = this.#inspector.inspect(message.payload);
     const { row } = inspection;
@@ -246,60 +188,48 @@ export class MysqlRelay {
     }
     if (inspection.row.answer === 'none') this.#toUpstream.send(message.framed);
     else {
-      this.#running = this.#start(inspection, { limits: {} }, '', false);
+      this.#running = this.#start(inspection, {}, '');
       this.#forward(message);
     }
   }
 
   #decide(message: Message, inspection: Inspection): void {
-    const decision = this.#desk.decide(inspection.question);
-    const id = this.#parts.ids.decision();
     const { question, account, row } = inspection;
-    this.#session.requests += 1;
-    const why = decision.effect === 'deny' ? decision : decision.wouldDeny;
-    this.#parts.meter.requestDecided(
-      this.#session.target.id,
-      decision.effect === 'deny' ? 'deny' : why ? 'would-deny' : 'allow',
-      why?.reason ?? '',
-    );
+    const { id, decision, intent } = this.#desk.ask(row.name, question, account);
     this.#phase = 'recording';
     this.#session.busy = true;
-    this.#pending = message;
-    const intent = this.#desk.intent(id, row.name, question, account, decision);
     if (decision.effect === 'deny') {
       if (message.payload[0] === COM.COM_STMT_PREPARE) this.#inspector.prepared(undefined);
-      this.#parts.audit.append(intent, () =>
-        this.#deny(decision, message.nextSequence, id),
-      );
+      this.#parts.audit.append(intent, () => this.#deny(decision, message.nextSequence, id));
       return;
     }
-    this.#running = this.#start(inspection, decision, id, true);
+    this.#pending = message;
+    this.#running = this.#start(inspection, decision.limits, id);
     this.#parts.audit.append(intent, this.#onIntentWritten);
   }
 
   readonly #onIntentWritten = (ok: boolean): void => {
     const message = this.#pending;
+    const running = this.#running;
     this.#pending = undefined;
-    if (!message || this.#phase !== 'recording') return;
-    if (this.#session.ending) {
-      const { reason, detail } = this.#session.ending;
-      this.#deny({ reason, detail }, message.nextSequence, this.#running?.id);
-      this.#finish(this.#session.ending);
+    if (!message || !running) return;
+    const { ending } = this.#session;
+    if (this.#phase !== 'recording' || ending) {
+      // The session ended while the intent was written: the target never saw this request.
+      if (ok) this.#recordOutcome(running, 'killed');
+      if (ending) this.#tell(ending, message.nextSequence, running.id);
+      this.#finish(ending);
     } else if (ok) this.#guard(() => this.#forward(message));
     else {
       const detail = 'the audit cannot be written, so nothing is allowed';
-      this.#deny({ reason: 'audit-unavailable', detail }, message.nextSequence, this.#running?.id);
+      this.#deny({ reason: 'audit-unavailable', detail }, message.nextSequence, running.id);
     }
   };
 
-  #start(
-    inspection: Inspection,
-    { limits }: Pick<Allowed, 'limits'>,
-    id: string,
-    recorded: boolean,
-  ): Running {
+  /** Without an id nothing is recorded. */
+  #start(inspection: Inspection, limits: Limits, id: string): Running {
     const startedAt = this.#parts.clock.monotonic();
-    return { id, inspection, recorded, limits, startedAt, sentBytes: 0 };
+    return { id, inspection, limits, startedAt, recorded: id !== '', forwarded: false };
   }
 
   #forward(message: Message): void {
@@ -309,8 +239,9 @@ export class MysqlRelay {
     if (row.answer === 'none') return;
     const { rowsPerRequest, requestTimeoutMs } = running.limits;
     this.#phase = 'answering';
+    running.forwarded = true;
     this.#session.busy = true;
-    this.#walker.begin(RESPONSE_KINDS[row.answer], message.nextSequence, rowsPerRequest);
+    this.#answer.begin(RESPONSE_KINDS[row.answer], message.nextSequence, rowsPerRequest);
     if (requestTimeoutMs !== undefined) {
       this.#timer = this.#parts.clock.after(requestTimeoutMs, () => {
         const detail = `the request took longer than ${requestTimeoutMs} ms`;
@@ -322,79 +253,52 @@ export class MysqlRelay {
 
   // Towards the principal
 
-  #onUpstream(chunk: Buffer): void {
-    const held = this.#held;
-    this.#held = undefined;
-    const bytes = held ? Buffer.concat([held, chunk]) : chunk;
-    if (this.#phase === 'answering') this.#relayAnswer(bytes);
-    else if (this.#phase === 'internal') this.#feedInternal(bytes);
-    else if (this.#phase !== 'ended') {
-      this.#upstreamGone('the target spoke out of turn');
+  readonly #onUpstream = (chunk: Buffer): void => {
+    try {
+      if (this.#phase === 'answering') this.#answer.take(chunk);
+      else if (this.#phase === 'internal') this.#own.feed(chunk);
+      else if (this.#phase !== 'ended' && this.#phase !== 'closed') {
+        this.#upstreamGone('the target spoke out of turn');
+      }
+    } catch (thrown) {
+      this.#fault(thrown);
     }
-  }
+  };
 
-  #relayAnswer(chunk: Buffer): void {
+  #tooManyRows(sequence: number): void {
     const running = this.#running;
     if (!running) return;
-    const walker = this.#walker;
-    let sent = 0;
-    let at = 0;
-    for (;;) {
-      const result = walker.walk(chunk, at);
-      if (!running.cut || running.cutSequence === undefined) {
-        running.sentBytes += walker.position - sent;
-        this.#toDownstream.send(chunk.subarray(sent, walker.position));
-      }
-      sent = walker.position;
-      at = walker.position;
-      if (result === 'more') {
-        if (at < chunk.length) this.#held = chunk.subarray(at);
-        return;
-      }
-      if (result === 'ended') {
-        if (walker.packetEnd < chunk.length) throw toPosternError('bytes after an answer');
-        this.#answered(running, chunk.subarray(at, walker.packetEnd));
-        return;
-      }
-      if (result === 'result-ended') {
-        const packet = this.#withoutTracking(chunk.subarray(at, walker.packetEnd));
-        if (running.cutSequence === undefined) this.#toDownstream.send(packet);
-        running.sentBytes += packet.length;
-        sent = walker.packetEnd;
-        at = walker.packetEnd;
-      } else if (result === 'row-limit') {
-        const limit = running.limits.rowsPerRequest;
-        const detail = `the answer has more than ${limit} rows; ask for fewer`;
-        running.cutSequence = walker.sequence;
-        this.#cut({ effect: 'deny', reason: 'limit-rows', detail, rules: [] });
-        walker.liftRowLimit();
-      } else throw toPosternError('the target asked for a local file that was not offered');
-    }
+    running.cutSequence = sequence;
+    const limit = running.limits.rowsPerRequest;
+    const detail = `the answer has more than ${limit} rows; ask for fewer`;
+    this.#cut({ effect: 'deny', reason: 'limit-rows', detail, rules: [] });
   }
 
   /** The target is done; `packet` is the last of its answer, still held back. */
-  #answered(running: Running, packet: Buffer): void {
+  #answered(packet: Buffer): void {
+    const running = this.#running;
+    if (!running) return;
     this.#timer?.stop();
     this.#timer = undefined;
-    const { terminal, status, errno } = this.#walker;
+    const { terminal, status, errno } = this.#answer.walker;
     if (terminal === 'ok' || terminal === 'eof') this.#state.status(status);
     this.#session.inTransaction = this.#state.inTransaction;
     this.#prepareAnswered(running, terminal);
-    const cut = running.cut && (running.cutSequence !== undefined || INTERRUPTED.has(errno));
-    if (cut && running.cut) {
-      const sequence = running.cutSequence ?? packet[HEADER_BYTES - 1] ?? 1;
-      this.#tail = frame(encodeDenial(running.cut, running.id), sequence);
-    } else this.#tail = terminal === 'ok' ? this.#withoutTracking(packet) : packet;
+    const { cut, cutSequence } = running;
+    const limited = cut && (cutSequence !== undefined || INTERRUPTED.has(errno)) ? cut : undefined;
+    this.#tail = limited
+      ? frame(encodeDenial(limited, running.id), cutSequence ?? sequenceOf(packet))
+      : packet;
     this.#phase = 'recording';
     if (!running.recorded) return this.#onOutcomeWritten();
-    const outcome = cut ? 'limited' : terminal === 'err' ? 'error' : 'ok';
+    const outcome = limited ? 'limited' : terminal === 'err' ? 'error' : 'ok';
     this.#recordOutcome(running, outcome, this.#onOutcomeWritten);
   }
 
-  #prepareAnswered(running: Running, terminal: ResponseWalker['terminal']): void {
+  #prepareAnswered(running: Running, terminal: AnswerRelay['walker']['terminal']): void {
     if (running.inspection.row.answer !== 'prepare') return;
     if (terminal === 'prepared') {
-      this.#inspector.prepared(running.inspection, this.#walker.statementId);
+      this.#inspector.prepared(running.inspection, this.#answer.walker.statementId);
     } else this.#inspector.prepared(undefined);
   }
 
@@ -417,41 +321,23 @@ export class MysqlRelay {
     outcome: RequestOutcome['outcome'],
     written?: (ok: boolean) => void,
   ): void {
-    const durationMs = this.#parts.clock.monotonic() - running.startedAt;
-    const { rows, errno } = this.#walker;
-    this.#parts.meter.requestDone(this.#session.target.id, outcome, durationMs, rows);
-    this.#parts.audit.append(
-      this.#desk.outcome(running.id, {
-        outcome,
-        ...(outcome === 'error' && { errno }),
-        rows: rows > 0 ? rows : this.#walker.affectedRows,
-        bytes: running.sentBytes,
-        durationMs: Math.round(durationMs * 1000) / 1000,
-      }),
-      written,
-    );
+    if (!running.recorded) return;
+    const { rows, affectedRows, errno } = running.forwarded ? this.#answer.walker : NOT_FORWARDED;
+    const facts = {
+      outcome,
+      ...(outcome === 'error' && { errno }),
+      rows: rows > 0 ? rows : affectedRows,
+      bytes: running.forwarded ? this.#answer.sentBytes : 0,
+    };
+    this.#desk.conclude(running.id, running.startedAt, facts, written);
   }
 
   #idle(): void {
+    if (this.#phase === 'closed') return;
     this.#phase = this.#session.ending ? 'ended' : 'idle';
     this.#session.busy = false;
     if (this.#session.ending) this.#stop(this.#session.ending);
     else this.#guard(() => this.#next());
-  }
-
-  /** Session-track information is for those that negotiated it. */
-  #withoutTracking(packet: Buffer): Buffer {
-    const { downstream, upstream } = this.#o;
-    if (hasCapability(downstream.capabilities, CLIENT_SESSION_TRACK)) return packet;
-    const ok = decodeOk(packet.subarray(HEADER_BYTES), upstream.capabilities);
-    return frame(encodeOk(ok, downstream.capabilities), packet[HEADER_BYTES - 1] ?? 1);
-  }
-
-  #learn(block: Buffer): void {
-    for (const change of decodeSessionTrack(block)) {
-      if (change.type === 'system-variable') this.#state.systemVariable(change.name, change.value);
-      else if (change.type === 'schema') this.#state.schema = change.name || undefined;
-    }
   }
 
   // Answers of the gateway's own
@@ -466,6 +352,16 @@ export class MysqlRelay {
     this.#idle();
   }
 
+  #tell(end: SessionEnd, sequence: number, id = this.#parts.ids.decision()): void {
+    this.#send(encodeDenial(end, id), sequence);
+  }
+
+  /** In the middle of an answer an ERR would be taken for data: only before its first byte. */
+  #tellInAnswer(end: SessionEnd): void {
+    if (!this.#running?.forwarded || this.#answer.sentBytes > 0) return;
+    this.#tell(end, this.#answer.walker.sequence, this.#running.id || undefined);
+  }
+
   #deny(denial: Pick<Denied, 'reason' | 'detail'>, sequence: number, id?: string): void {
     this.#pending = undefined;
     this.#answerSelf(encodeDenial(denial, id ?? this.#parts.ids.decision()), sequence);
@@ -473,12 +369,11 @@ export class MysqlRelay {
 
   /** A denial that is not a decision about rules: recorded, then told. */
   #refuse(reason: Denied['reason'], detail: string, sequence: number): void {
-    const id = this.#parts.ids.decision();
-    const denial: Denied = { effect: 'deny', reason, detail, rules: [] };
-    const question = { kind: 'other', needs: [], features: NO_STATEMENT } as const;
+    const refusal = { reason, detail };
+    const question = { kind: 'other', needs: [], features: NO_STATEMENT, refusal } as const;
+    const { id, intent } = this.#desk.ask('COM_UNKNOWN', question, { needs: [] });
     this.#phase = 'recording';
-    const intent = this.#desk.intent(id, 'COM_UNKNOWN', question, { needs: [] }, denial);
-    this.#parts.audit.append(intent, () => this.#deny(denial, sequence, id));
+    this.#parts.audit.append(intent, () => this.#deny(refusal, sequence, id));
   }
 
   // Commands of our own on the principal's connection
@@ -487,37 +382,28 @@ export class MysqlRelay {
     commands: readonly UpstreamPayload[],
     done: (exchange: InternalExchange) => void,
   ): void {
-    const deprecateEof = hasCapability(this.#o.upstream.capabilities, CLIENT_DEPRECATE_EOF);
-    const feed = new InternalExchange(commands.length, deprecateEof);
-    this.#exchange = { feed, done: () => done(feed) };
     this.#phase = 'internal';
     this.#session.busy = true;
-    this.#timer = this.#parts.clock.after(this.#parts.limits.targetTimeout, () =>
-      this.#upstreamGone('the target did not answer while it was prepared'),
-    );
-    this.#toUpstream.send(InternalExchange.encode(commands));
-  }
-
-  #feedInternal(chunk: Buffer): void {
-    const exchange = this.#exchange;
-    if (!exchange?.feed.feed(chunk)) return;
-    this.#timer?.stop();
-    this.#exchange = undefined;
-    this.#phase = 'recording';
-    concludePreparation(exchange.feed, this.#state, this.#session.target.id);
-    exchange.done();
+    const late = () => this.#upstreamGone('the target did not answer while it was prepared');
+    this.#own.run(commands, this.#parts.limits.targetTimeout, late, (exchange) => {
+      this.#phase = 'recording';
+      concludePreparation(exchange, this.#state, this.#session.target.id);
+      done(exchange);
+    });
   }
 
   /** The next message of an exchange in which the principal answers us (COM_CHANGE_USER). */
   #readNext(sequence: number, take: (message: Message) => void): void {
-    this.#assembler.expectSequence(sequence);
-    const look = () => {
-      const message = this.#assembler.next(COUNTED_BYTES);
-      if (message === 'too-large') return this.#finish({ reason: 'limit-size', detail: 'login' });
-      if (!message) return;
-      this.#down.off('data', look);
-      take(message);
-    };
+    const look = () =>
+      this.#guard(() => {
+        const message = this.#reader.next(sequence);
+        if (message === undefined) return;
+        if (typeof message === 'string') {
+          return this.#finish({ reason: 'limit-size', detail: 'the proof is too large' });
+        }
+        this.#down.off('data', look);
+        take(message);
+      });
     this.#down.on('data', look);
     look();
   }
@@ -544,6 +430,7 @@ export class MysqlRelay {
 
   /** The session must end: at once when something runs, else on the next command or soon. */
   #stop(end: SessionEnd): void {
+    if (this.#phase === 'closed') return;
     if (this.#phase === 'answering' || this.#phase === 'internal') return this.#abort(end);
     if (this.#phase === 'recording' && this.#running) return;
     this.#phase = 'ended';
@@ -556,28 +443,30 @@ export class MysqlRelay {
   /** Ends in the middle of an answer: an ERR if nothing of it was sent, and the outcome. */
   #abort(end: SessionEnd): void {
     const running = this.#running;
+    if (this.#phase === 'closed') return;
     this.#phase = 'ended';
     this.#up.destroy();
-    if (running?.recorded) this.#recordOutcome(running, 'killed');
-    if (running && running.sentBytes === 0) {
-      this.#send(encodeDenial(end, running.id || this.#parts.ids.decision()), this.#walker.sequence);
-    }
+    if (running) this.#recordOutcome(running, 'killed');
+    this.#tellInAnswer(end);
     this.#finish(end);
   }
 
   #downstreamGone(): void {
+    if (this.#phase === 'closed') return;
     if (this.#phase === 'answering' && this.#running) {
       // The target would go on working for nobody; what it did by now is not known.
-      this.#o.cancel(this.#o.upstream.connectionId).catch((cause: unknown) =>
-        this.#parts.log.debug('cancelling for a principal that left failed', { cause }),
-      );
-      if (this.#running.recorded) this.#recordOutcome(this.#running, 'killed');
+      this.#o
+        .cancel(this.#o.upstream.connectionId)
+        .catch((cause: unknown) =>
+          this.#parts.log.debug('cancelling for a principal that left failed', { cause }),
+        );
+      this.#recordOutcome(this.#running, 'killed');
     }
     this.#finish(undefined);
   }
 
   #upstreamGone(problem: string): void {
-    if (this.#phase === 'ended') return;
+    if (this.#phase === 'ended' || this.#phase === 'closed') return;
     const end: SessionEnd = this.#session.ending ?? {
       reason: 'target-unavailable',
       detail: `${problem}; connect again`,
@@ -585,59 +474,53 @@ export class MysqlRelay {
     const running = this.#running;
     const wasAnswering = this.#phase === 'answering';
     this.#phase = 'ended';
-    if (running?.recorded && wasAnswering) this.#recordOutcome(running, 'unknown');
-    if (running && wasAnswering && running.sentBytes === 0) {
-      this.#send(encodeDenial(end, running.id || this.#parts.ids.decision()), this.#walker.sequence);
-    }
+    if (running && wasAnswering) this.#recordOutcome(running, 'unknown');
+    if (wasAnswering) this.#tellInAnswer(end);
     this.#finish(end);
   }
 
   #finish(end: SessionEnd | undefined): void {
-    this.#phase = 'ended';
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
     this.#timer?.stop();
+    this.#own.stop();
     this.#session.busy = false;
-    this.#parts.buffers.giveBack(this.#budgetBytes);
-    this.#budgetBytes = 0;
+    this.#reader.close();
     this.#up.destroy();
     this.#down.end();
     this.#resolve(end ?? this.#reason);
   }
 
-  /** Keeps the process's buffer budget in step with what this session holds. */
-  #account(): void {
-    const bytes = this.#assembler.bufferedBytes;
-    const counted = bytes > COUNTED_BYTES ? bytes : 0;
-    if (counted === this.#budgetBytes) return;
-    if (counted > this.#budgetBytes && !this.#parts.buffers.take(counted - this.#budgetBytes)) {
-      const detail = 'the gateway holds too many large requests at this moment; try again';
-      this.#send(encodeDenial({ reason: 'limit-memory', detail }, this.#parts.ids.decision()), 1);
-      this.#finish({ reason: 'limit-memory', detail });
-      return;
-    }
-    if (counted < this.#budgetBytes) this.#parts.buffers.giveBack(this.#budgetBytes - counted);
-    this.#budgetBytes = counted;
+  #outOfMemory(): void {
+    const detail = 'the gateway holds too many large requests at this moment; try again';
+    const end: SessionEnd = { reason: 'limit-memory', detail };
+    this.#tell(end, 1);
+    this.#finish(end);
   }
 
-  /** A peer that breaks the protocol ends its session, and nothing else. */
   #guard(run: () => void): void {
     try {
       run();
     } catch (thrown) {
-      const error = toPosternError(thrown, this.#session.id);
-      this.#parts.log.warn('session ended by a protocol fault', {
-        session: this.#session.id,
-        code: error.code,
-        problem: error.message,
-        cause: error.cause,
-      });
-      const end: SessionEnd = { reason: 'command-denied', detail: error.message };
-      if (this.#phase === 'answering' && this.#running?.recorded) {
-        this.#recordOutcome(this.#running, 'unknown');
-      }
-      this.#finish(end);
+      this.#fault(thrown);
     }
   }
+
+  /** A peer that breaks the protocol ends its session, and nothing else. */
+  #fault(thrown: unknown): void {
+    const error = toPosternError(thrown, this.#session.id);
+    this.#parts.log.warn('session ended by a protocol fault', {
+      session: this.#session.id,
+      code: error.code,
+      problem: error.message,
+      cause: error.cause,
+    });
+    if (this.#phase === 'answering' && this.#running) this.#recordOutcome(this.#running, 'unknown');
+    this.#finish({ reason: 'command-denied', detail: error.message });
+  }
 }
+
+const NOT_FORWARDED = { rows: 0, affectedRows: 0, errno: 0 };
 
 const NO_STATEMENT = {
   hasWhere: false,

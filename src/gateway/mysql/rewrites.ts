@@ -14,10 +14,10 @@ import { SERVER_STATUS_AUTOCOMMIT } from '../../wire/mysql/status.ts';
 import type { Session, SessionEnd } from '../live-session.ts';
 import type { GatewayParts } from '../parts.ts';
 import { clearPassword } from './accept.ts';
+import { charsetName } from './charsets.ts';
 import type { Inspection, Inspector } from './inspect.ts';
 import type { InternalExchange } from './internal-exchange.ts';
 import { internalCommand, internalQuery } from './internal-exchange.ts';
-import { charsetName } from './charsets.ts';
 import { preparation } from './upstream.ts';
 
 /** What the relay lends to the commands that the gateway answers itself. */
@@ -30,12 +30,11 @@ export interface RewriteControls {
   /** Sends an answer and goes on with the next command. */
   answer(payload: DownstreamPayload, sequence: number): void;
   deny(denial: Pick<Denied, 'reason' | 'detail'>, sequence: number): void;
-  exchange(
-    commands: readonly UpstreamPayload[],
-    done: (exchange: InternalExchange) => void,
-  ): void;
+  exchange(commands: readonly UpstreamPayload[], done: (exchange: InternalExchange) => void): void;
   /** Sends a message to which the principal answers. */
   ask(payload: DownstreamPayload, sequence: number): void;
+  /** Runs it so that a fault ends this session and nothing else. */
+  guard(run: () => void): void;
   /** Goes on with the next command without an answer. */
   resume(): void;
   readNext(sequence: number, take: (message: Message) => void): void;
@@ -77,11 +76,7 @@ export class Rewrites {
   }
 
   /** A reset does not bring the role back (MDEV behaviour): it is set again before the answer. */
-  #reset(
-    sequence: number,
-    schema: string | undefined,
-    extra: readonly UpstreamPayload[],
-  ): void {
+  #reset(sequence: number, schema: string | undefined, extra: readonly UpstreamPayload[]): void {
     const { session, inspector } = this.#c;
     const commands = [
       internalCommand(COM.COM_RESET_CONNECTION),
@@ -112,13 +107,12 @@ export class Rewrites {
     this.#c.ask(request, message.nextSequence);
     this.#c.readNext(message.nextSequence + 1, (answer) => {
       this.#verifySame(clearPassword(answer.payload)).then(
-        (same) => {
-          if (same === true) this.#reset(answer.nextSequence, schema, names);
-          else {
-            this.#c.deny({ reason: same.reason, detail: same.detail }, answer.nextSequence);
+        (same) =>
+          this.#c.guard(() => {
+            if (same === true) return this.#reset(answer.nextSequence, schema, names);
+            this.#c.deny(same, answer.nextSequence);
             this.#c.end(same);
-          }
-        },
+          }),
         (cause: unknown) => {
           this.#c.parts.log.error('verifying a token failed', { cause });
           this.#c.end({ reason: 'provider-unavailable', detail: 'the token was not verified' });

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { readSettings } from '../config/read.ts';
+import { PosternError } from '../model/errors.ts';
+import type { CommandContext } from './command.ts';
+
+export const SETTINGS_FILE = 'postern.yaml';
+const DEFAULT_DIRECTORY = 'policy';
+
+/**
+ * Where the declaration is: the paths given, else `policy:` of ./postern.yaml, else ./policy.
+ * Throws `usage` when there is neither, `config-invalid` for broken settings.
+ */
+export function declarationPaths(
+  given: readonly string[],
+  context: CommandContext,
+): readonly string[] {
+  if (given.length > 0) return given;
+  const settings = resolve(context.cwd, SETTINGS_FILE);
+  if (existsSync(settings)) return readSettings(settings).settings.policy;
+  if (existsSync(resolve(context.cwd, DEFAULT_DIRECTORY))) return [DEFAULT_DIRECTORY];
+  throw new PosternError('usage', {
+    problem: `There is no ${SETTINGS_FILE} and no ./${DEFAULT_DIRECTORY} here. Name the files, or begin with: postern init`,
+  });
+}

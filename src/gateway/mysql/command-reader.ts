@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Message, PacketAssembler } from '../../wire/mysql/packet-assembler.ts';
+import type { BufferBudget } from '../limits.ts';
+
+/** Larger requests count against the process's buffer budget. */
+const COUNTED_BYTES = 65_536;
+
+/** `oversize`: passed over entirely. `no-memory`: the process holds too much; the session must end. */
+export type ReadResult = Message | 'oversize' | 'no-memory' | undefined;
+
+/** Commands of one session, put together from what arrives; bounded per request and per process. */
+export class CommandReader {
+  readonly #assembler = new PacketAssembler();
+  readonly #budget: BufferBudget;
+  readonly #limitBytes: number;
+  #countedBytes = 0;
+  #skipping = false;
+
+  constructor(budget: BufferBudget, limitBytes: number) {
+    this.#budget = budget;
+    this.#limitBytes = limitBytes;
+  }
+
+  push(chunk: Buffer): void {
+    this.#assembler.push(chunk);
+  }
+
+  /** The next message that starts with `sequence`; throws `malformed-message` when it does not. */
+  next(sequence: number): ReadResult {
+    if (!this.#count()) return 'no-memory';
+    if (!this.#skipping) {
+      this.#assembler.expectSequence(sequence);
+      const message = this.#assembler.next(this.#limitBytes);
+      if (message !== 'too-large') {
+        this.#count();
+        return message;
+      }
+      this.#skipping = true;
+    }
+    const { ended } = this.#assembler.stream();
+    this.#count();
+    if (!ended) return undefined;
+    this.#skipping = false;
+    return 'oversize';
+  }
+
+  /** Where an answer to an oversize request begins. */
+  get sequence(): number {
+    return this.#assembler.sequence;
+  }
+
+  close(): void {
+    this.#budget.giveBack(this.#countedBytes);
+    this.#countedBytes = 0;
+  }
+
+  /** Keeps the budget in step with what is held; false when it would be exceeded. */
+  #count(): boolean {
+    const bytes = this.#assembler.bufferedBytes;
+    const counted = bytes > COUNTED_BYTES ? bytes : 0;
+    if (counted > this.#countedBytes && !this.#budget.take(counted - this.#countedBytes)) {
+      return false;
+    }
+    if (counted < this.#countedBytes) this.#budget.giveBack(this.#countedBytes - counted);
+    this.#countedBytes = counted;
+    return true;
+  }
+}

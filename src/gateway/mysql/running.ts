@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Socket } from 'node:net';
+import type { Denied, Limits } from '../../model/decision.ts';
+import type { MysqlUpstream } from '../../target/mysql/login.ts';
+import type { Capabilities } from '../../wire/mysql/capabilities.ts';
+import type { ResponseKind } from '../../wire/mysql/response-walker.ts';
+import type { Session } from '../live-session.ts';
+import type { GatewayParts } from '../parts.ts';
+import type { Answer } from './commands.ts';
+import type { Inspection } from './inspect.ts';
+import type { SessionState } from './session-state.ts';
+import type { StatementCache } from './statements.ts';
+
+/** What a relay joins, and what it may ask of others. */
+export interface RelayOptions {
+  readonly parts: GatewayParts;
+  readonly session: Session;
+  readonly state: SessionState;
+  readonly statements: StatementCache;
+  readonly downstream: {
+    readonly socket: Socket;
+    readonly early: Buffer;
+    readonly capabilities: Capabilities;
+    /** The transport settled the identity: COM_CHANGE_USER needs no proof of its own. */
+    readonly settled: boolean;
+  };
+  readonly upstream: MysqlUpstream;
+  /** KILL QUERY on another connection. */
+  readonly cancel: (connectionId: number) => Promise<void>;
+}
+
+/**
+ * `idle`: between commands. `recording`: an intent or outcome is being written. `answering`: the
+ * target works. `internal`: commands of our own are under way. `ended`: nothing more goes
+ * upstream, the next command hears why. `closed`: done.
+ */
+export type Phase = 'idle' | 'recording' | 'answering' | 'internal' | 'ended' | 'closed';
+
+/** One command under way. */
+export interface Running {
+  readonly id: string;
+  readonly inspection: Inspection;
+  /** False for commands that are passed without a record. */
+  readonly recorded: boolean;
+  readonly limits: Limits;
+  readonly startedAt: number;
+  /** The target has it. */
+  forwarded: boolean;
+  /** Set when the gateway ends the request: this denial is the answer, whatever comes. */
+  cut?: Denied;
+  cutSequence?: number;
+}
+
+export const RESPONSE_KINDS: Readonly<Record<Exclude<Answer, 'none'>, ResponseKind>> = {
+  query: 'query',
+  prepare: 'prepare',
+  execute: 'execute',
+  fetch: 'fetch',
+  fields: 'field-list',
+  text: 'statistics',
+  ok: 'simple',
+};
