@@ -7,8 +7,10 @@ import type { Log } from '../model/log.ts';
 import type { StreamPosition } from './chain.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { FileLog } from './file-log.ts';
+import { type PreviousStream, previousStream } from './previous-stream.ts';
 import type { AuditLog } from './record.ts';
 import { type SignerHealth, type SignerOptions, SignerSupervisor } from './signer-supervisor.ts';
+import { directorySource } from './source.ts';
 
 export interface FileAuditLimits {
   /** Disk space held for outcomes that are owed when the disk is full. */
@@ -68,6 +70,11 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
   const streamDirectory = `${directory}/${stream}`;
   let durableSeq = 0;
   let fileLog: FileLog;
+  makeDirectory(directory);
+  const previous = previousStream(directorySource(directory), worker);
+  if (previous && !previous.stopped) {
+    log.warn('audit: the process before did not stop in order', { ...previous });
+  }
   const signer = await startSigner(options);
   try {
     mkdirSync(streamDirectory, { mode: 0o700 });
@@ -87,7 +94,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
           signer?.offer(position);
         },
       },
-      { event: 'gateway', what: 'started', detail: `process ${process.pid} of ${worker}` },
+      { event: 'gateway', what: 'started', detail: startedDetail(worker, previous) },
     );
   } catch (cause) {
     await signer?.close();
@@ -102,7 +109,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
     },
     append: (event, written) => fileLog.append(event, written),
     async close() {
-      fileLog.append({ event: 'gateway', what: 'stopping', detail: `process ${process.pid}` });
+      fileLog.append({ event: 'gateway', what: 'stopped', detail: `process ${process.pid}` });
       await fileLog.close();
       await signer?.close();
     },
@@ -110,13 +117,21 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
   };
 }
 
-/** Makes the directory too: the signer is the first to need it. */
-async function startSigner(options: FileAuditOptions): Promise<SignerSupervisor | undefined> {
+function startedDetail(worker: string, previous: PreviousStream | undefined): string {
+  const self = `process ${process.pid} of ${worker}`;
+  if (!previous) return self;
+  return `${self}, after ${previous.stream} which ${previous.stopped ? 'stopped' : 'crashed'}`;
+}
+
+function makeDirectory(directory: string): void {
   try {
-    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw unwritable(options.directory, cause);
+    throw unwritable(directory, cause);
   }
+}
+
+async function startSigner(options: FileAuditOptions): Promise<SignerSupervisor | undefined> {
   if (!options.signer) return undefined;
   const signer = new SignerSupervisor(
     options.directory,

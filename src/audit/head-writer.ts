@@ -21,6 +21,7 @@ export class HeadWriter {
   readonly #file: number;
   readonly #key: SigningKey;
   #size: number;
+  #torn = false;
   #position: HeadPosition;
 
   /** Throws what the file system throws, and when the last line is not a head. */
@@ -38,8 +39,9 @@ export class HeadWriter {
     return this.#position;
   }
 
-  /** The signed line, durable; throws what the file system throws, and then nothing was added. */
+  /** The signed line, durable; throws what the file system throws, and then it does not count. */
   append(time: string, streams: readonly StreamPosition[]): string {
+    this.#repair();
     if (fstatSync(this.#file).size !== this.#size) {
       throw new Error('another process changed the file; an audit directory has one gateway');
     }
@@ -49,12 +51,19 @@ export class HeadWriter {
       writeAll(nodeDisk, this.#file, bytes, this.#size);
       fdatasyncSync(this.#file);
     } catch (cause) {
-      ftruncateSync(this.#file, this.#size);
+      this.#torn = true;
       throw cause;
     }
     this.#size += bytes.length;
     this.#position = { head: this.#position.head + 1, hash: headHash(line) };
     return line;
+  }
+
+  /** Cuts off what a failed write left; what failed on a full disk may fail here too, so later. */
+  #repair(): void {
+    if (!this.#torn) return;
+    ftruncateSync(this.#file, this.#size);
+    this.#torn = false;
   }
 
   close(): void {

@@ -51,7 +51,9 @@ export function parseLine(line: string): AuditRecord | undefined {
  */
 export function* readRecords(source: AuditSource, options: ReadOptions): Generator<ReadRecord> {
   const streams = options.stream === undefined ? source.streams() : [options.stream];
+  // Taken from the end: latest first, and of one time the last name first.
   const waiting = streams
+    .toReversed()
     .map((stream) => new Cursor(source, stream, options))
     .filter((cursor) => cursor.time !== undefined)
     .sort((a, b) => compare(b.time, a.time));

@@ -28,6 +28,7 @@ export interface GatewayEvent {
   readonly what:
     | 'started'
     | 'stopping'
+    | 'stopped'
     | 'policy-loaded'
     | 'policy-refused'
     | 'clock-moved'

@@ -6,6 +6,11 @@ import type { AuditSource } from './source.ts';
 /** First look back; doubled until enough records are found. */
 const WINDOW_BYTES = 1 << 16;
 
+interface FileEnd {
+  readonly found: ReadRecord[];
+  readonly end: number;
+}
+
 /** The streams that can still grow: the newest of each process of an installation. */
 function newestStreams(source: AuditSource): readonly string[] {
   const newest = new Map<string, string>();
@@ -32,17 +37,18 @@ function lastOfStream(source: AuditSource, stream: string, count: number): ReadR
   let found: ReadRecord[] = [];
   for (const file of [...segmentsOf(source, stream)].reverse()) {
     if (found.length >= count) break;
-    found = [...lastOfFile(source, file, count - found.length), ...found];
+    found = [...lastOfFile(source, file, count - found.length).found, ...found];
   }
   return found;
 }
 
-function lastOfFile(source: AuditSource, file: string, count: number): ReadRecord[] {
+/** The last records of a file, and where its last whole line ends. */
+export function lastOfFile(source: AuditSource, file: string, count: number): FileEnd {
   const size = source.size(file);
   for (let window = WINDOW_BYTES; ; window *= 2) {
     const start = Math.max(0, size - window);
-    const found = recordsFrom(source, file, start, start > 0).found;
-    if (found.length >= count || start === 0) return found.slice(-count);
+    const { found, end } = recordsFrom(source, file, start, start > 0);
+    if (found.length >= count || start === 0) return { found: found.slice(-count), end };
   }
 }
 
@@ -51,7 +57,7 @@ function recordsFrom(
   file: string,
   start: number,
   insideLine: boolean,
-): { readonly found: ReadRecord[]; readonly end: number } {
+): FileEnd {
   const found: ReadRecord[] = [];
   let end = start;
   for (const { text, number, offset, whole } of lines(source.chunks(file, start))) {

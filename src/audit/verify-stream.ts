@@ -29,7 +29,7 @@ export interface CheckedStream {
   readonly lastSeq: number;
   /** Allowed requests whose outcome was never written: a crash, or one still under way. */
   readonly unknown: readonly RecordPlace[];
-  /** Ends with `gateway stopping`. */
+  /** Ends with `gateway` / `stopped`: the process was not killed. */
   readonly stopped: boolean;
   /** Bytes of a last line that a crash cut short. */
   readonly tornBytes: number;
@@ -172,7 +172,7 @@ export class StreamCheck {
     const event: { what?: unknown; revision?: unknown; sources?: unknown } = gateway
       ? parseRecord(view)
       : {};
-    this.#stopped = event.what === 'stopping';
+    this.#stopped = event.what === 'stopped';
     if (this.#records === 1 && (event.what !== 'started' || this.#seq !== 1)) {
       this.#faults.add('stream-start', view.file, view.line);
     }

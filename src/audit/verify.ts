@@ -41,6 +41,7 @@ export function verifyAudit(source: AuditSource, options: VerifyOptions = {}): V
   const witness = options.witness && readWitness(options.witness.file, options.witness.chunks);
   const heads = checkHeads(source, keys, witness, faults);
   const streams: VerifiedStream[] = [];
+  const inForce = new Map<string, PolicyInForce>();
   const names = new Set([...source.streams(), ...heads.streams.keys()]);
   const present = new Set(source.streams());
   for (const stream of [...names].sort()) {
@@ -53,13 +54,16 @@ export function verifyAudit(source: AuditSource, options: VerifyOptions = {}): V
     const checked = new StreamCheck(source, stream, positions, faults).run();
     const protectedAt = witness ? named?.lastWitnessed : named?.lastSigned;
     const { policies, ...rest } = checked;
-    checkPolicies(source, policies, faults);
+    for (const policy of policies) {
+      inForce.set(`${policy.revision} ${policy.sources}`, policy);
+    }
     streams.push({
       ...rest,
       openWindow: Math.max(0, checked.lastSeq - (protectedAt?.seq ?? 0)),
       signed: named !== undefined,
     });
   }
+  checkPolicies(source, inForce.values(), faults);
   return {
     faults: faults.faults,
     faultCount: faults.count,
@@ -90,7 +94,7 @@ function publicKeys(
 /** A policy that was in force is kept as it was when its record was written (invariant 8). */
 function checkPolicies(
   source: AuditSource,
-  policies: readonly PolicyInForce[],
+  policies: Iterable<PolicyInForce>,
   faults: FaultList,
 ): void {
   for (const { revision, sources, file, line } of policies) {

@@ -17,9 +17,9 @@ export function verificationText(result: Verification, witnessed: boolean, paint
 }
 
 function verdict({ faultCount, records, streams, heads }: Verification, paint: Paint): string {
-  const size = `${records} records in ${streams.length} streams, ${heads} signed heads`;
+  const size = `${some(records, 'record')} in ${some(streams.length, 'stream')}, ${some(heads, 'signed head')}`;
   if (faultCount === 0) return `${paint('green', 'The audit verifies')}: ${size}.`;
-  const faults = faultCount === 1 ? '1 fault' : `${faultCount} faults`;
+  const faults = some(faultCount, 'fault');
   return `${paint(['red', 'bold'], `The audit does not verify: ${faults}`)} in ${size}.`;
 }
 
@@ -47,7 +47,7 @@ function windowLines({ streams }: Verification, witnessed: boolean): string[] {
   const lines = open.map(({ stream, openWindow, tornBytes, signed }) => {
     const torn = tornBytes > 0 ? `, then ${tornBytes} bytes of a line that was cut short` : '';
     const never = signed ? '' : ' (no head names this stream)';
-    return `  ${printable(stream)}: ${openWindow} records${torn}${never}`;
+    return `  ${printable(stream)}: ${some(openWindow, 'record')}${torn}${never}`;
   });
   return [
     `Open window: records not yet ${protectedWord(witnessed)}; a cut here is not seen.`,
@@ -67,4 +67,8 @@ function unknownLines({ streams }: Verification): string[] {
     .map(({ id, file, line }) => `  ${printable(id)}  ${printable(file)}:${line}`);
   if (unknown.length > SHOWN_UNKNOWN) shown.push(`  and ${unknown.length - SHOWN_UNKNOWN} more`);
   return [`Outcome unknown (the gateway ended first, or they are still under way):`, ...shown];
+}
+
+function some(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

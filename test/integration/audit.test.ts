@@ -24,6 +24,7 @@ import {
 import { readRecords } from '../../src/audit/read.ts';
 import type { AuditEvent } from '../../src/audit/record.ts';
 import { directorySource, fileChunks } from '../../src/audit/source.ts';
+import { lastRecords } from '../../src/audit/tail.ts';
 import { verifyAudit } from '../../src/audit/verify.ts';
 import { systemClock } from '../../src/model/clock.ts';
 import { silentLog } from '../../src/model/log.ts';
@@ -121,10 +122,15 @@ describe('audit', () => {
     const audit = await open({ directory, signer: { keyPath }, limits: { segmentBytes: 2_000 } });
     for (const id of ['a', 'b', 'ü', 'd']) await append(audit, intentOf(id));
     await audit.close();
+    const segment = join(directory, audit.stream, '000000000001.jsonl');
+    // The two shell lines of the manual.
+    const shell = (pipe: string) =>
+      spawnSync('sh', ['-c', `sed -n 2p ${segment} | ${pipe}`], { encoding: 'utf8' }).stdout;
+    const stored = shell('tail -c 67 | head -c 64');
+    assert.equal(shell('head -c -76 | sha256sum').slice(0, 64), stored);
     const python = () => spawnSync('python3', [verifierPath, directory], { encoding: 'utf8' });
     assert.equal(python().stdout, 'every chain holds, 1 heads are met\n');
     assert.equal(python().status, 0);
-    const segment = join(directory, audit.stream, '000000000001.jsonl');
     const before = readFileSync(segment, 'utf8');
     writeFileSync(segment, before.replace('shop.orders', 'shop.others'));
     assert.match(python().stdout, /record 2 was changed/);
@@ -171,6 +177,9 @@ describe('audit', () => {
     assert.deepEqual(again.faults, []);
     assert.equal(again.streams.length, 2);
     assert.equal(again.streams[0]?.tornBytes, 20);
+    const [started] = lastRecords(directorySource(directory), 2);
+    const detail = started?.record.event === 'gateway' ? started.record.detail : '';
+    assert.ok(detail.endsWith(`after ${stream} which crashed`), detail);
   });
 
   it('starts a signer that died again, and says so meanwhile', async () => {

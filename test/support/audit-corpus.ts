@@ -82,6 +82,6 @@ async function writeStream(
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
-  log.append({ event: 'gateway', what: 'stopping', detail: 'corpus' });
+  log.append({ event: 'gateway', what: 'stopped', detail: 'corpus' });
   await log.close();
 }
