@@ -18,11 +18,14 @@ export interface CertificateFacts {
   /** ms since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
+  /** OID of the algorithm it was signed with. */
+  readonly signatureAlgorithm: string;
   /** OID of a critical extension, or of a name constraint, that is not understood here. */
   readonly notUnderstood?: string;
 }
 
 export const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+export const ANY_PURPOSE = '2.5.29.37.0';
 
 const KEY_USAGE = '2.5.29.15';
 const SUBJECT_ALT_NAME = '2.5.29.17';
@@ -79,6 +82,7 @@ function read(certificate: pkijs.Certificate): CertificateFacts | undefined {
     uris: names instanceof pkijs.AltName ? uriNames(names) : [],
     notBefore: certificate.notBefore.value.getTime(),
     notAfter: certificate.notAfter.value.getTime(),
+    signatureAlgorithm: certificate.signatureAlgorithm.algorithmId,
     ...(notUnderstood !== undefined && { notUnderstood }),
   };
 }

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { X509Certificate } from 'node:crypto';
-import { type CertificateFacts, certificateFacts } from './certificate-facts.ts';
+import {
+  ANY_PURPOSE,
+  type CertificateFacts,
+  CLIENT_AUTH,
+  certificateFacts,
+} from './certificate-facts.ts';
 
 /** Longest chain worth looking at; Istio's have two or three certificates. */
 export const MAX_PRESENTED = 8;
@@ -45,10 +50,27 @@ export function findPath(
   return extend([leaf]);
 }
 
+/** SHA-2 with RSA (PKCS #1) and ECDSA, and Ed25519. SHA-1 and older prove nothing. */
+const SIGNATURE_ALGORITHMS = new Set([
+  '1.2.840.113549.1.1.11',
+  '1.2.840.113549.1.1.12',
+  '1.2.840.113549.1.1.13',
+  '1.2.840.10045.4.3.2',
+  '1.2.840.10045.4.3.3',
+  '1.2.840.10045.4.3.4',
+  '1.3.101.112',
+]);
+const MIN_RSA_BITS = 2048;
+
 function isIssuer(issuer: ReadCertificate, child: ReadCertificate, below: number): boolean {
-  const { isCa, pathLength, maySignCertificates, notUnderstood } = issuer.facts;
+  const { isCa, pathLength, maySignCertificates, purposes, notUnderstood } = issuer.facts;
   if (!isCa || !maySignCertificates || notUnderstood !== undefined) return false;
+  // An authority limited to other purposes cannot vouch for clients.
+  if (purposes && !purposes.some((one) => one === CLIENT_AUTH || one === ANY_PURPOSE)) return false;
   if (pathLength !== undefined && below > pathLength) return false;
-  if (!child.certificate.checkIssued(issuer.certificate)) return false;
-  return child.certificate.verify(issuer.certificate.publicKey);
+  if (!SIGNATURE_ALGORITHMS.has(child.facts.signatureAlgorithm)) return false;
+  const key = issuer.certificate.publicKey;
+  const { modulusLength } = key.asymmetricKeyDetails ?? {};
+  if (modulusLength !== undefined && modulusLength < MIN_RSA_BITS) return false;
+  return child.certificate.checkIssued(issuer.certificate) && child.certificate.verify(key);
 }
