@@ -6,11 +6,13 @@
  * cannot leak. `{fact}` in a message is replaced by the fact of that name.
  */
 const CATALOGUE = {
-  internal: 'Something went wrong inside Postern; the log has it under correlation id {correlation}.',
+  internal:
+    'Something went wrong inside Postern; the log has it under correlation id {correlation}.',
   usage: '{problem}',
   'config-invalid': 'The configuration {file} has {count} fault(s):\n{faults}',
   'policy-invalid': 'The declaration has {count} fault(s).',
   'file-unreadable': 'Cannot read {file}: {problem}.',
+  'file-unwritable': 'Cannot write {file}: {problem}.',
   'malformed-message': 'A {message} message is malformed at byte {offset}: {problem}.',
   'unexpected-message': 'A {message} message arrived while {state}.',
   'peer-closed': 'The {peer} closed the connection while {state}.',

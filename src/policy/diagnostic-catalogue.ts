@@ -151,6 +151,16 @@ export const DIAGNOSTIC_CATALOGUE = {
     message: 'The provider {provider} makes no {kind} principals, so this never matches.',
     remedy: '{suggestion}',
   },
+  'provider-claim': {
+    severity: 'error',
+    message: 'Tokens of the provider {provider} carry no {what}, so this never matches.',
+    remedy: '{suggestion}',
+  },
+  'provider-without-cluster': {
+    severity: 'error',
+    message: 'No Cluster has serviceAccountTokens of the issuer {issuer}.',
+    remedy: 'Declare the Cluster with this issuer; it makes the provider unnecessary.',
+  },
   'material-needs-cluster': {
     severity: 'error',
     message: '{where} is a {form}, which needs a cluster to read it from.',

@@ -289,6 +289,12 @@ export interface Expectation {
   readonly groups: readonly string[];
   readonly appRoles: readonly string[];
   readonly claims: Readonly<Record<string, string | readonly string[]>>;
+  /** For `as: ci/...`: what the id does not say; absent means the job has none. */
+  readonly ci?: {
+    readonly ownerId?: string;
+    readonly repositoryId?: string;
+    readonly ref?: string;
+  };
   /** Target id. */
   readonly to: string;
   /** `select shop.orders`: an action and an object; absent: only connecting. */

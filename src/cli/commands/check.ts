@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { objectText } from '../../model/request.ts';
 import type { Diagnostic } from '../../policy/diagnostic.ts';
 import { diagnosticsText } from '../../policy/diagnostic-text.ts';
 import { type ExpectationResult, runExpectations } from '../../policy/expectation.ts';
 import { type LoadedPolicy, loadPolicy } from '../../policy/load.ts';
-import type { Policy } from '../../policy/policy.ts';
+import type { Expectation, Policy } from '../../policy/policy.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
 import { declarationPaths } from '../declaration.ts';
 
@@ -95,12 +96,15 @@ function printReport(
 
 function failureText({ expectation, detail }: ExpectationResult): string {
   const { file, line, column } = expectation.rule.position;
-  const asked = expectation.do ? '' : ' (connecting)';
   return [
     `${file}:${line}:${column}: ${expectation.rule.name} does not hold`,
-    `  expected ${expectation.expect} for ${expectation.as} at ${expectation.to}${asked}`,
+    `  expected ${expectation.expect}: ${expectation.as} at ${expectation.to}, ${askedText(expectation)}`,
     `  ${detail}\n`,
   ].join('\n');
+}
+
+function askedText({ do: asked }: Expectation): string {
+  return asked ? `${asked.action} ${objectText(asked.object)}` : 'connecting';
 }
 
 function summary(policy: Policy, failed: number): string {
@@ -124,9 +128,8 @@ function amount(count: number, word: string): string {
 function nextStep(failed: readonly ExpectationResult[], policy: Policy): string {
   const [first] = failed;
   if (first) {
-    const { as, to, do: asked } = first.expectation;
-    const question = asked ? ` "${asked.action} ..."` : '';
-    return `Next: postern explain --as ${as} --to ${to}${question}`;
+    const { as, to } = first.expectation;
+    return `Next: postern explain --as ${as} --to ${to}`;
   }
   if (policy.expectations.length === 0) {
     return 'Next: add an Expectation for each rule you rely on; then postern serve';

@@ -2,7 +2,7 @@
 import type { SubjectSpec } from '../document/subject.ts';
 import type { SubjectMatcher } from '../policy.ts';
 import { type Path, pathText } from '../source-tree.ts';
-import type { SubjectPlace } from './subjects.ts';
+import type { SubjectPlace } from './context.ts';
 import { readPattern } from './text-pattern.ts';
 
 type CiSpec = NonNullable<SubjectSpec['ci']>;

@@ -37,6 +37,16 @@ export function reportOn(document: ShapedDocument, found: DiagnosticList): Repor
   return (path, code, facts) => found.add(code, placeAt(document.parsed.root, path), facts);
 }
 
+/** Which side of the policy a selector or subject stands on. */
+export type Effect = 'allow' | 'deny';
+
+/** Where a subject stands: the rule's side decides how what is unknown counts. */
+export interface SubjectPlace {
+  readonly context: CheckContext;
+  readonly report: Report;
+  readonly effect: Effect;
+}
+
 /** For a second resolution of what was already reported on. */
 export const silent: Report = () => undefined;
 

@@ -22,12 +22,30 @@ export function checkExpectations(context: CheckContext): readonly Expectation[]
       groups: spec.groups,
       appRoles: spec.appRoles,
       claims: spec.claims,
+      ...(spec.ci && { ci: readCi(spec.ci, spec.as, report) }),
       to: targetId(document, context, report),
       ...(wanted && { do: wanted }),
       ...(spec.at !== undefined && { at: spec.at }),
       expect: spec.expect,
     };
   });
+}
+
+function readCi(
+  { ownerId, repositoryId, ref }: NonNullable<ExpectationDocument['spec']['ci']>,
+  as: string,
+  report: Report,
+): NonNullable<Expectation['ci']> {
+  if (!as.startsWith('ci/')) {
+    const suggestion = 'Remove it, or write "as: ci/PROVIDER/REPOSITORY@ENVIRONMENT".';
+    const problem = `${as} is no CI job`;
+    report(['spec', 'ci'], 'value-invalid', { where: 'spec.ci', problem, suggestion });
+  }
+  return {
+    ...(ownerId !== undefined && { ownerId }),
+    ...(repositoryId !== undefined && { repositoryId }),
+    ...(ref !== undefined && { ref }),
+  };
 }
 
 /** An id that cannot exist would make `expect: Deny` hold for the wrong reason. */

@@ -48,6 +48,11 @@ export function checkProviders(context: CheckContext): void {
     for (const issuer of provider.issuers) {
       const first = owners.get(issuer);
       const second = document.rule.name;
+      if (provider.preset === 'kubernetes') {
+        // Only a Cluster says which cluster a service account is in; it answers for the issuer.
+        if (first?.startsWith('Cluster/')) continue;
+        report([...OIDC, 'issuer'], 'provider-without-cluster', { issuer });
+      }
       if (first === undefined) owners.set(issuer, second);
       else report([...OIDC, 'issuer'], 'duplicate-issuer', { issuer, first, second });
     }
@@ -93,16 +98,18 @@ function refuseForeignKeys(oidc: OidcSpec, preset: Preset, report: Report): void
 
 /** Exact `iss` values. An explicit issuer replaces what the preset would fill in. */
 function issuersOf(oidc: OidcSpec, report: Report): readonly string[] {
-  if (oidc.issuer !== undefined) {
-    return checkUrl(oidc.issuer, [...OIDC, 'issuer'], report) ? [oidc.issuer] : [];
-  }
   const need = (key: string) => {
     report(OIDC, 'key-missing', { where: `${pathText(OIDC)} of preset ${oidc.preset}`, key });
     return [];
   };
+  // The tenant is compared with the claim `tid` even when the issuer is explicit.
+  if (oidc.preset === 'entra' && oidc.tenant === undefined) return need('tenant');
+  if (oidc.issuer !== undefined) {
+    return checkUrl(oidc.issuer, [...OIDC, 'issuer'], report) ? [oidc.issuer] : [];
+  }
   switch (oidc.preset) {
     case 'entra':
-      return oidc.tenant === undefined ? need('tenant') : entraIssuers(oidc, report);
+      return entraIssuers(oidc, report);
     case 'github':
       return ['https://token.actions.githubusercontent.com'];
     case 'gitlab':
@@ -134,6 +141,6 @@ function entraIssuers(oidc: OidcSpec, report: Report): readonly string[] {
 
 /** Which kinds of principal a provider's tokens can stand for. */
 export function principalKinds(provider: IdentityProvider): readonly ('user' | 'ci' | 'agent')[] {
-  const both = provider.preset === 'entra' || provider.preset === 'okta';
-  return both ? ['user', 'agent'] : [provider.makes];
+  if (provider.preset === 'entra' || provider.preset === 'okta') return ['user', 'agent'];
+  return provider.preset === 'kubernetes' ? [] : [provider.makes];
 }

@@ -4,10 +4,9 @@ import type { Deny, Grant, ServiceClass, SubjectMatcher, Target } from '../polic
 import type { ShapedDocument } from '../shape.ts';
 import { BUILT_IN_ROLE_NAMES, builtInRoleNames } from './built-in.ts';
 import { readConditions } from './conditions.ts';
-import { type CheckContext, type Report, reportOn, reportUnknown } from './context.ts';
+import { type CheckContext, type Effect, type Report, reportOn, reportUnknown } from './context.ts';
 import {
   checkSelector,
-  type Effect,
   isEmptySelector,
   selectorMatches,
   selectorText,

@@ -2,10 +2,7 @@
 import type { Labels } from '../../model/principal.ts';
 import type { SelectorSpec } from '../document/field.ts';
 import { type Path, pathText } from '../source-tree.ts';
-import type { Report } from './context.ts';
-
-/** Which side of the policy a selector or subject stands on. */
-export type Effect = 'allow' | 'deny';
+import type { Effect, Report } from './context.ts';
 
 type Expression = NonNullable<SelectorSpec['matchExpressions']>[number];
 

@@ -4,18 +4,17 @@ import type { IdentityProvider, SubjectMatcher } from '../policy.ts';
 import type { ShapedDocument } from '../shape.ts';
 import { type Path, pathText } from '../source-tree.ts';
 import { ciMatchers } from './ci-subject.ts';
-import { type CheckContext, type Report, reportUnknown, silent } from './context.ts';
+import {
+  type CheckContext,
+  type Effect,
+  type Report,
+  reportUnknown,
+  type SubjectPlace,
+  silent,
+} from './context.ts';
 import { soleKey } from './material.ts';
 import { principalKinds } from './providers.ts';
-import type { Effect } from './selector.ts';
 import { serviceAccountMatchers, spiffeMatchers, workloadMatchers } from './workload-subject.ts';
-
-/** Where a subject stands: the rule's side decides how what is unknown counts. */
-export interface SubjectPlace {
-  readonly context: CheckContext;
-  readonly report: Report;
-  readonly effect: Effect;
-}
 
 const SUBJECT_KEYS = [
   'user',
@@ -91,6 +90,7 @@ function personMatchers(
     const { provider, value } = spec.appRole;
     const at = [...path, 'appRole'];
     if (!knowsProvider(provider, ['user', 'agent'], at, place)) return [];
+    requireClaim(provider, 'roles', at, place);
     refuseWildcard(value, [...at, 'value'], place);
     return [{ kind: 'appRole', provider, value }];
   }
@@ -113,6 +113,7 @@ function groupMatchers(
     return [];
   }
   if (!known) return [];
+  requireClaim(provider, 'groups', path, place);
   checkId(provider, id, [...path, 'id'], place);
   return [{ kind: 'group', provider, id, ...(displayName !== undefined && { displayName }) }];
 }
@@ -219,9 +220,31 @@ function knowsProvider(
   const kinds: readonly string[] = principalKinds(provider);
   const asked: readonly string[] = typeof wanted === 'string' ? [wanted] : wanted;
   if (asked.some((kind) => kinds.includes(kind))) return true;
-  const suggestion = `Its tokens stand for: ${kinds.join(', ')}.`;
+  const suggestion =
+    kinds.length > 0
+      ? `Its tokens stand for: ${kinds.join(', ')}.`
+      : 'Service accounts are named by "workload" or "serviceAccount".';
   report(at, 'provider-kind', { provider: name, kind: asked.join(' or '), suggestion });
   return false;
+}
+
+/** The provider's tokens say which groups or application roles their holder has. */
+function requireClaim(
+  name: string,
+  claim: 'groups' | 'roles',
+  path: Path,
+  { context, report }: SubjectPlace,
+): void {
+  const provider = context.providers.get(name);
+  if (provider === undefined || provider.claims[claim] !== undefined) return;
+  report([...path, 'provider'], 'provider-claim', {
+    provider: name,
+    what: claim === 'groups' ? 'groups' : 'application roles',
+    suggestion:
+      provider.preset === 'generic'
+        ? `Name the claim in the provider: "oidc: {claims: {${claim}: ...}}".`
+        : 'Use a group or a user of this provider.',
+  });
 }
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -2,9 +2,8 @@
 import type { WorkloadSpec } from '../document/subject.ts';
 import type { Cluster, SubjectMatcher } from '../policy.ts';
 import { type Path, pathText } from '../source-tree.ts';
-import { type Report, reportUnknown } from './context.ts';
+import { type Report, reportUnknown, type SubjectPlace } from './context.ts';
 import { checkSelector, isEmptySelector, selectorMatches, selectorText } from './selector.ts';
-import type { SubjectPlace } from './subjects.ts';
 
 type WorkloadMatcher = Extract<SubjectMatcher, { kind: 'workload' }>;
 type Namespaces = ReadonlyMap<string, ReadonlySet<string>>;

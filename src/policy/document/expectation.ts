@@ -13,6 +13,14 @@ export const expectationSpec = z
       .record(text, z.array(text).min(1))
       .default({})
       .describe('Verified claims the principal has; each a list of text.'),
+    ci: z
+      .strictObject({
+        ownerId: text.optional().describe('Immutable id of the owner, quoted.'),
+        repositoryId: text.optional().describe('Immutable id of the repository, quoted.'),
+        ref: text.optional().describe('Branch or tag, such as `refs/heads/main`.'),
+      })
+      .optional()
+      .describe('For `as: ci/...`: what the id does not say.'),
     to: text.describe('A Target: `name` in the same namespace, or `namespace/name`.'),
     do: text
       .optional()
