@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { generatedDocuments, withPart } from '../scripts/reference.ts';
+import { parseSettings } from '../src/config/read.ts';
+import { DENIAL_REASONS } from '../src/model/decision.ts';
+import { ERROR_CODES } from '../src/model/errors.ts';
+import { repositoryFile } from './support/repository-file.ts';
+import { filesBelow, readText, tableBelow } from './support/source-files.ts';
+
+const ROOT_PAGES = ['README', 'ARCHITECTURE', 'CONTRIBUTING', 'SECURITY', 'CHANGELOG'];
+const pages = [...ROOT_PAGES.map((name) => `${name}.md`), ...filesBelow('docs', '.md')].map(
+  (path) => ({ path, text: readText(path) }),
+);
+
+describe('documents', () => {
+  it('print what the code says', async () => {
+    for (const { path, part, text } of await generatedDocuments()) {
+      const present = readText(path);
+      const expected = part === undefined ? text : withPart(present, part, text);
+      assert.equal(present, expected, `${path} is out of date: npm run docs`);
+    }
+  });
+
+  it('explain every error and every reason of a denial, and no others', () => {
+    const page = readText('docs/reference/errors.md');
+    const listed = (heading: string) => tableBelow(page, heading).map(([name]) => name);
+    assert.deepEqual(listed('## Errors'), [...ERROR_CODES], 'in the order of src/model/errors.ts');
+    assert.deepEqual(listed('## Denials'), [...DENIAL_REASONS], 'in the order of decision.ts');
+  });
+
+  it('link to files that exist', () => {
+    const broken = pages.flatMap(({ path, text }) =>
+      [...text.matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)/g)]
+        .map(([, link = '']) => join(dirname(path), link))
+        .filter((target) => !existsSync(repositoryFile(target)))
+        .map((target) => `${path} -> ${target}`),
+    );
+    assert.deepEqual(broken, []);
+  });
+
+  it('name files of the source tree that exist', () => {
+    const broken = pages
+      .filter(({ path }) => path !== 'CHANGELOG.md')
+      .flatMap(({ path, text }) =>
+        [...text.matchAll(/`((?:src|test|scripts)\/[\w./-]+)`/g)]
+          .map(([, name = '']) => name)
+          .filter((name) => !existsSync(repositoryFile(name)))
+          .map((name) => `${path} -> ${name}`),
+      );
+    assert.deepEqual(broken, []);
+  });
+
+  it('show a postern.yaml that is accepted', () => {
+    for (const path of ['docs/start.md', 'docs/reference/config.md']) {
+      const examples = [...readText(path).matchAll(/```yaml\n# postern\.yaml\n([\s\S]*?)```/g)];
+      assert.ok(examples.length > 0, `${path} has no example`);
+      for (const [, text = ''] of examples) parseSettings(text, path);
+    }
+  });
+});
