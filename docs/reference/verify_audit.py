@@ -15,7 +15,7 @@ def signed(body, signature):
     with tempfile.TemporaryDirectory() as place:
         pathlib.Path(place, "body").write_bytes(body)
         pathlib.Path(place, "signature").write_bytes(signature)
-        for number, pem in enumerate(re.findall(r"-----BEGIN[^-]+-----[^-]+-----END[^-]+-----", keys)):
+        for pem in re.findall(r"-----BEGIN[^-]+-----[^-]+-----END[^-]+-----", keys):
             pathlib.Path(place, "key").write_text(pem)
             command = "openssl pkeyutl -verify -pubin -inkey key -rawin -in body -sigfile signature"
             if subprocess.run(command.split(), cwd=place, capture_output=True).returncode == 0:

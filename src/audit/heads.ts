@@ -7,7 +7,7 @@ export const PUBLIC_KEY_FILE = 'signing-key.pub.pem';
 
 const HEAD_VERSION = 1;
 
-/** `,"signature":"` + base64 of 64 bytes + `"}`: cut off a line to get the bytes that were signed. */
+/** `,"signature":"` + base64 of 64 bytes + `"}`: what follows the signed bytes of a line. */
 const SIGNATURE_SUFFIX_LENGTH = 104;
 
 /** What the signer vouches for: the ends of all streams that are being written. */

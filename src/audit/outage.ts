@@ -39,7 +39,8 @@ export class Outage {
   event(): GatewayEvent {
     const since = new Date(this.#since).toISOString();
     const durationMs = Math.round(this.#clock.monotonic() - this.#began);
-    const detail = `since ${since} nothing could be recorded: ${this.#refused} refused, ${this.#lost} lost`;
+    const counts = `${this.#refused} refused, ${this.#lost} lost`;
+    const detail = `since ${since} nothing could be recorded: ${counts}`;
     const gap = {
       since,
       durationMs,

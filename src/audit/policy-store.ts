@@ -49,7 +49,7 @@ export class PolicyStore {
     }
   }
 
-  /** Undefined when this revision was never kept; throws `audit-corrupt` when it is no such file. */
+  /** Undefined when this revision was never kept. Throws `audit-corrupt` on any other file. */
   load(revision: string): readonly KeptSource[] | undefined {
     const path = this.#path(revision);
     let kept: { revision?: unknown; files?: unknown };

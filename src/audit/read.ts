@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AuditRecord } from './chain.ts';
 import { lines } from './lines.ts';
+import { SEGMENT_NAME } from './segment.ts';
 import type { AuditSource } from './source.ts';
 
 export interface ReadRecord {
@@ -23,12 +24,10 @@ export interface ReadOptions {
   readonly unreadable: (file: string, lineNumber: number) => void;
 }
 
-const SEGMENT = /^\d{12,}\.jsonl$/;
-
 export function segmentsOf(source: AuditSource, stream: string): readonly string[] {
   return source
     .files(stream)
-    .filter((file) => SEGMENT.test(file))
+    .filter((file) => SEGMENT_NAME.test(file))
     .map((file) => `${stream}/${file}`);
 }
 

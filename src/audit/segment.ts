@@ -6,6 +6,8 @@ export function segmentName(firstSeq: number): string {
   return `${String(firstSeq).padStart(12, '0')}.jsonl`;
 }
 
+export const SEGMENT_NAME = /^(\d{12,})\.jsonl$/;
+
 /**
  * One file of a stream. It holds whole lines only: what a failed write left behind is cut off
  * before anything else is written.
@@ -56,7 +58,7 @@ export class Segment {
     this.#disk.syncNow(this.#file);
   }
 
-  /** Makes the file durable and closes it; throws when durability failed, and closes all the same. */
+  /** Makes the file durable and closes it; closes it too when that fails, and then throws. */
   finish(): void {
     try {
       this.#repair();
@@ -79,7 +81,7 @@ export class Segment {
     this.#torn = false;
   }
 
-  /** The write's own error is the one to report; an open repair is retried before the next write. */
+  /** The write's own error is the one to report; the repair is tried again before the next. */
   #tryRepair(): void {
     try {
       this.#repair();

@@ -10,9 +10,9 @@ import {
 import type { FaultList } from './fault.ts';
 import { blocks } from './lines.ts';
 import { type LineView, OpenIntents, parseRecord, type RecordPlace } from './open-intents.ts';
+import { SEGMENT_NAME } from './segment.ts';
 import type { AuditSource } from './source.ts';
 
-const SEGMENT_NAME = /^(\d{12,})\.jsonl$/;
 const TIME_LENGTH = 24;
 
 /** A policy that a `policy-loaded` record says was in force, and the hash of its kept file. */

@@ -12,7 +12,7 @@ export interface AuditPlaceOptions {
   readonly config?: string;
 }
 
-/** The audit directory: as given, else from the settings file. Throws `usage` when there is none. */
+/** The audit directory: as given, else from the settings file. Throws `usage` without both. */
 export function auditDirectory(options: AuditPlaceOptions, context: CommandContext): string {
   const given = options.dir !== undefined;
   const settingsFile = resolve(context.cwd, options.config ?? SETTINGS_FILE);

@@ -27,7 +27,7 @@ function recordLines(
   const facts = [fact('at', `${timeText(record.time)} UTC`), ...factsOf(record)];
   if (record.event === 'intent' && record.decision !== 'deny') {
     const known = outcome?.event === 'outcome' ? outcome : 'unknown';
-    facts.push(fact('outcome', outcomeText(known)));
+    facts.push(fact('outcome', known === 'unknown' ? known : outcomeText(known)));
   }
   if ('revision' in record && record.revision) facts.push(fact('policy', record.revision));
   if ('rules' in record) {

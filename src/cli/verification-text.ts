@@ -17,7 +17,8 @@ export function verificationText(result: Verification, witnessed: boolean, paint
 }
 
 function verdict({ faultCount, records, streams, heads }: Verification, paint: Paint): string {
-  const size = `${some(records, 'record')} in ${some(streams.length, 'stream')}, ${some(heads, 'signed head')}`;
+  const place = `${some(streams.length, 'stream')}, ${some(heads, 'signed head')}`;
+  const size = `${some(records, 'record')} in ${place}`;
   if (faultCount === 0) return `${paint('green', 'The audit verifies')}: ${size}.`;
   const faults = some(faultCount, 'fault');
   return `${paint(['red', 'bold'], `The audit does not verify: ${faults}`)} in ${size}.`;
@@ -41,8 +42,9 @@ function headLines({ lastHead, lastWitnessed }: Verification, witnessed: boolean
   return [`${last} Last witnessed: ${head} of ${printable(time)}.`];
 }
 
-function windowLines({ streams }: Verification, witnessed: boolean): string[] {
+function windowLines({ streams, faultCount }: Verification, witnessed: boolean): string[] {
   const open = streams.filter(({ openWindow, tornBytes }) => openWindow > 0 || tornBytes > 0);
+  if (open.length === 0 && faultCount > 0) return [];
   if (open.length === 0) return [`Open window: none, every record is ${protectedWord(witnessed)}.`];
   const lines = open.map(({ stream, openWindow, tornBytes, signed }) => {
     const torn = tornBytes > 0 ? `, then ${tornBytes} bytes of a line that was cut short` : '';
