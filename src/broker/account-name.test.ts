@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import { deepEqual, equal, match, notEqual } from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { accountName, instanceTag } from './account-name.ts';
+
+const IDENTITY = {
+  instance: 'postern.0123abcd',
+  principalId: 'workload/prod-weu/payments/checkout',
+  compositeRole: 'pc_1',
+};
+const MANAGED = /^postern:[0-9a-f]{6}:[A-Za-z0-9._/@#-]{1,103}:[0-9a-f]{10}$/;
+
+describe('account-name', () => {
+  it('shows the principal', () => {
+    const name = accountName(IDENTITY);
+    match(name, /^postern:[0-9a-f]{6}:workload\/prod-weu\/payments\/checkout:[0-9a-f]{10}$/);
+    equal(name, accountName({ ...IDENTITY }));
+    equal(name.slice(8, 14), instanceTag(IDENTITY.instance));
+  });
+
+  it('differs when any part of the identity differs', () => {
+    const names = [
+      IDENTITY,
+      { ...IDENTITY, instance: 'postern.0123abce' },
+      { ...IDENTITY, principalId: 'workload/prod-weu/payments/checkouT' },
+      { ...IDENTITY, compositeRole: 'pc_2' },
+      { ...IDENTITY, principalId: `${IDENTITY.principalId}pc_`, compositeRole: '1' },
+    ].map((identity) => accountName(identity));
+    equal(new Set(names).size, names.length);
+  });
+
+  it('keeps what a principal controls out of SQL and out of the shape', () => {
+    const hostile = `ci/github/'; DROP USER root; --\n\\:\u0000\u{1f600}é"\``;
+    match(accountName({ ...IDENTITY, principalId: hostile }), MANAGED);
+  });
+
+  it('cuts long ids to the limit without making them equal', () => {
+    const long = (end: string) => ({ ...IDENTITY, principalId: `user/entra/${'x'.repeat(300)}${end}` });
+    const [a, b] = [accountName(long('a')), accountName(long('b'))];
+    deepEqual([a.length, b.length], [128, 128]);
+    match(a, MANAGED);
+    notEqual(a, b);
+    const first = accountName({ ...IDENTITY, principalId: `user/x${'y'.repeat(200)}` });
+    notEqual(first, accountName({ ...IDENTITY, principalId: `user/z${'y'.repeat(200)}` }));
+  });
+
+  it('has a form for MySQL', () => {
+    const name = accountName(IDENTITY, 32);
+    equal(name.length, 32);
+    match(name, /^pn:[0-9a-f]{6}:s\/checkout.*:[0-9a-f]{10}$|^pn:[0-9a-f]{6}:[^:]+:[0-9a-f]{10}$/);
+  });
+});
