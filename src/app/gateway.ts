@@ -27,6 +27,8 @@ import { ServerCertificates } from './server-certificates.ts';
 import { ServedTargets } from './targets.ts';
 
 const TICK_MS = 500;
+/** How often the root bundles of the Clusters are read again. */
+const BUNDLE_LOOK_MS = 10_000;
 /** More than this between two ticks beyond their distance means that the clock was moved. */
 const CLOCK_JUMP_MS = 5_000;
 
@@ -226,7 +228,6 @@ export class Gateway {
 
   async #use(policy: Policy, kept: string): Promise<void> {
     this.#identity.update(policy);
-    this.#certificates.follow(policy);
     this.#parts.engine = new DecisionEngine(policy);
     this.#record('policy-loaded', 'reloaded', policy.revision, kept);
     this.#lifecycle.refreshAll();
@@ -298,6 +299,10 @@ export class Gateway {
         this.#lifecycle.refreshAll();
       }
       this.#lifecycle.tick();
+      // Authorities are rotated without a change of the declaration.
+      if (Math.floor(now / BUNDLE_LOOK_MS) !== Math.floor(before / BUNDLE_LOOK_MS)) {
+        this.#identity.reloadBundles();
+      }
       this.#tick(now);
     });
   }

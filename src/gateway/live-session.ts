@@ -15,6 +15,8 @@ export class Session {
   readonly principal: Principal;
   readonly target: Target;
   readonly origin: Origin;
+  /** The caller's trace from its connection attributes: a claim, for requests that state none. */
+  readonly traceparent: string | undefined;
   readonly openedAt: number;
   readonly openedMonotonic: number;
   /** Id shown to the driver in the greeting; what its KILL names. */
@@ -41,6 +43,7 @@ export class Session {
     access: Access;
     lease: Lease;
     downstreamConnection: number;
+    traceparent: string | undefined;
     now: number;
     monotonic: number;
   }) {
@@ -50,6 +53,7 @@ export class Session {
     this.access = facts.access;
     this.lease = facts.lease;
     this.downstreamConnection = facts.downstreamConnection;
+    this.traceparent = facts.traceparent;
     this.openedAt = facts.now;
     this.openedMonotonic = facts.monotonic;
     this.origin = {

@@ -139,6 +139,7 @@ export class RequestDesk {
       command,
       kind: question.kind,
       upstreamConnection: session.upstreamConnection,
+      ...(session.traceparent !== undefined && { traceparent: session.traceparent }),
       ...account,
     };
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { boundedTags, traceparentFrom } from '../audit/trace-context.ts';
 import type { IdentityResult } from '../identity/result.ts';
 import type { Denied, RuleReference } from '../model/decision.ts';
 import { PosternError, toPosternError } from '../model/errors.ts';
@@ -166,6 +167,7 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
       access,
       lease,
       downstreamConnection: door.downstreamConnection,
+      traceparent: traceparentFrom({}, admitted.introduction.attributes),
       now: parts.clock.now(),
       monotonic: parts.clock.monotonic(),
     });
@@ -218,7 +220,7 @@ function recordOpened(parts: GatewayParts, session: Session, admitted: Admitted)
         lease: session.lease.account,
         upstreamConnection: session.upstreamConnection,
         ...(application && { application }),
-        attributes,
+        attributes: boundedTags(attributes),
       },
       (ok) =>
         ok

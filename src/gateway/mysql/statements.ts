@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { statementText } from '../../audit/statement-text.ts';
-import { traceparentFrom } from '../../audit/trace-context.ts';
+import { boundedTags, traceparentFrom } from '../../audit/trace-context.ts';
 import type { DenialReason } from '../../model/decision.ts';
 import { objectText } from '../../model/request.ts';
 import { type Analysis, type LexerMode, lexerModeKey } from '../../policy/analyse/analysis.ts';
@@ -55,7 +55,7 @@ export class StatementCache {
       caseInsensitiveNames,
       dialect: system.type === 'mysql' ? 'mysql' : 'mariadb',
     });
-    const tags = analysis.ok ? analysis.commentTags : {};
+    const tags = analysis.ok ? boundedTags(analysis.commentTags) : {};
     const traceparent = traceparentFrom(tags);
     return {
       analysis,
