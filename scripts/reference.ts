@@ -8,6 +8,8 @@ import { MYSQL_DENIALS } from '../src/gateway/mysql/errors.ts';
 import { offeredCapabilities, passedUpstream } from '../src/gateway/mysql/negotiation.ts';
 import { DENIAL_REASONS } from '../src/model/decision.ts';
 import * as capabilities from '../src/wire/mysql/capabilities.ts';
+import { declarationPage } from './reference/declaration.ts';
+import { diagnosticsPage } from './reference/diagnostics.ts';
 
 /** A part of a page between `<!-- NAME -->` and `<!-- /NAME -->`, or a whole file. */
 export interface Generated {
@@ -23,6 +25,8 @@ export async function generatedDocuments(): Promise<Generated[]> {
   return [
     { path: 'docs/reference/config.md', part: 'settings', text: settingsTable(schema) },
     { path: 'docs/reference/postern.schema.json', text: `${JSON.stringify(schema, null, 2)}\n` },
+    { path: 'docs/reference/declaration.md', text: declarationPage() },
+    { path: 'docs/reference/diagnostics.md', text: diagnosticsPage() },
     { path: 'docs/reference/metrics.md', part: 'metrics', text: await metricsTable() },
     { path: 'docs/reference/cli.md', part: 'commands', text: await commandPages() },
     { path: wire, part: 'commands', text: commandTable() },

@@ -98,6 +98,6 @@ function fill(template: string, facts: DiagnosticFacts): string {
 
 /** A declaration may come from a stranger's pull request: it must not steer a terminal or a log. */
 function printable(text: string): string {
-  const safe = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
-  return safe.length > LONGEST_FACT ? `${safe.slice(0, LONGEST_FACT)}...` : safe;
+  const shown = text.length > LONGEST_FACT ? `${text.slice(0, LONGEST_FACT)}...` : text;
+  return shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
 }

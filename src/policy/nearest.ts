@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/** Comparing costs the product of both lengths. */
+const LONGEST_WORD = 100;
+
 /** The candidate a person most likely meant, or undefined when none is near enough. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  if (word.length > LONGEST_WORD) return undefined;
   const limit = Math.max(1, Math.floor(word.length / 3));
   let best: { readonly text: string; readonly distance: number } | undefined;
   for (const text of candidates) {

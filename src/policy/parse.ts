@@ -102,7 +102,7 @@ class TreeReader {
   read(): TreeNode | undefined {
     const { contents, directives, errors } = this.#document;
     for (const error of errors) {
-      const problem = error.message.replace(/\.?\s*$/, '');
+      const problem = error.message.trim();
       this.#found.add('yaml-syntax', this.#placeOf(error.pos[0]), { problem });
     }
     if (errors.length > 0) return undefined;

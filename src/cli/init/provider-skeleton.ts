@@ -26,10 +26,7 @@ function ciSkeleton(name: string, oidc: readonly string[], repository: string): 
   return {
     oidc,
     subject: `ci: {provider: ${name}, ownerId: "1001", repositoryId: "2002", environment: production}`,
-    as: [
-      `as: ci/${name}/${repository}@production`,
-      'ci: {ownerId: "1001", repositoryId: "2002"}',
-    ],
+    as: [`as: ci/${name}/${repository}@production`, 'ci: {ownerId: "1001", repositoryId: "2002"}'],
     replace: 'the numeric ids of your repository and its owner',
   };
 }
@@ -47,7 +44,11 @@ function peopleSkeleton(name: string, oidc: readonly string[], replace: string):
 export const PROVIDER_SKELETONS: Readonly<Record<SkeletonPreset, ProviderSkeleton>> = {
   entra: peopleSkeleton(
     'entra',
-    ['preset: entra', 'tenant: 00000000-0000-0000-0000-000000000001', 'audiences: ["api://postern"]'],
+    [
+      'preset: entra',
+      'tenant: 00000000-0000-0000-0000-000000000001',
+      'audiences: ["api://postern"]',
+    ],
     'the tenant, and the object id of a group',
   ),
   okta: peopleSkeleton(

@@ -5,12 +5,7 @@ import type { ShapedDocument } from '../shape.ts';
 import { BUILT_IN_ROLE_NAMES, builtInRoleNames } from './built-in.ts';
 import { readConditions } from './conditions.ts';
 import { type CheckContext, type Effect, type Report, reportOn, reportUnknown } from './context.ts';
-import {
-  checkSelector,
-  isEmptySelector,
-  selectorMatches,
-  selectorText,
-} from './selector.ts';
+import { checkSelector, isEmptySelector, selectorMatches, selectorText } from './selector.ts';
 import { subjectMatchers } from './subjects.ts';
 
 type GrantDocument = ShapedDocument<'Grant'>;

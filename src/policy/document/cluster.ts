@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { keySet, labels, material, name, subdomain, text } from './field.ts';
+import { keySet, labels, material, name, shortText, subdomain, text } from './field.ts';
 
 export const clusterSpec = z
   .strictObject({
@@ -31,8 +31,7 @@ export const clusterSpec = z
       .describe('Namespaces whose labels rules may use; labels of others are unknown.'),
     istio: z
       .strictObject({
-        version: z
-          .string()
+        version: shortText
           .regex(/^1\.\d{1,3}$/, 'must be a minor version such as "1.29"')
           .describe('Minor version of Istio.'),
         dataPlane: z

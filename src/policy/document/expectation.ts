@@ -11,6 +11,7 @@ export const expectationSpec = z
     appRoles: z.array(text).default([]).describe('Application roles the principal has.'),
     claims: z
       .record(text, z.array(text).min(1))
+      .meta({ title: 'lists of text by name' })
       .default({})
       .describe('Verified claims the principal has; each a list of text.'),
     ci: z

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import { OIDC_PRESETS } from '../policy.ts';
-import { duration, keySet, material, text } from './field.ts';
-
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-export const guid = z.string().regex(GUID, 'must be a GUID in lower case');
+import { duration, guid, keySet, material, text } from './field.ts';
 
 export const identityProviderSpec = z
   .strictObject({

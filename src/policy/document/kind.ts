@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { clusterSpec } from './cluster.ts';
 import { dataRoleSpec } from './data-role.ts';
 import { expectationSpec } from './expectation.ts';
-import { API_VERSION, labels, name } from './field.ts';
+import { API_VERSION, labels, name, shortText } from './field.ts';
 import { identityProviderSpec } from './identity-provider.ts';
 import { denySpec, grantSpec } from './rule.ts';
 import { serviceClassSpec } from './service-class.ts';
@@ -32,7 +32,11 @@ export const isNamespaced = (kind: Kind): boolean => NAMESPACED.has(kind);
 const metadata = z.strictObject({
   name: name.describe('Name; unique per kind and namespace.'),
   labels: labels.default({}).describe('Labels, for selectors.'),
-  annotations: z.record(z.string(), z.string()).default({}).describe('Notes for people and tools.'),
+  annotations: z
+    .record(shortText, z.string())
+    .meta({ title: 'text by name' })
+    .default({})
+    .describe('Notes for people and tools.'),
 });
 
 const namespacedMetadata = z.strictObject({

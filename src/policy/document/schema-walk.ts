@@ -8,12 +8,17 @@ export interface Unwrapped {
   readonly optional: boolean;
   readonly byDefault?: unknown;
   readonly description?: string;
+  /** What the reference page calls this type. */
+  readonly title?: string;
 }
 
 /** Takes off the wrappers that only say whether a value may be absent. */
 export function unwrap(schema: z.core.$ZodType): Unwrapped {
-  const description = z.globalRegistry.get(schema)?.description;
-  const own = description === undefined ? {} : { description };
+  const { description, title } = z.globalRegistry.get(schema) ?? {};
+  const own = {
+    ...(description !== undefined && { description }),
+    ...(title !== undefined && { title }),
+  };
   if (schema instanceof z.ZodOptional) {
     return { ...unwrap(schema.unwrap()), ...own, optional: true };
   }

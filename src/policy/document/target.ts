@@ -1,57 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { duration, host, material, name, port, subdomain, text } from './field.ts';
+import { duration, host, material, name, port, shortText, subdomain, text } from './field.ts';
 
-const identifier = z
-  .string()
+const identifier = shortText
   .min(1, 'must not be empty')
   .max(64, 'is longer than 64 characters')
   .regex(/^[A-Za-z0-9_$-]+$/, 'may hold letters, digits, "_", "$" and "-" only');
 
 const schemas = z.array(identifier).min(1).optional().describe('Schemas the built-in roles cover.');
 
-const upstreamTls = z.strictObject({
-  ca: material.optional().describe('Root certificates (PEM) of the target.'),
-  serverName: host.optional().describe('Name in its certificate, when not the endpoint host.'),
-  clientCertificate: z
-    .strictObject({
-      cert: material.describe('PEM, the leaf first.'),
-      key: material.describe('PEM.'),
-    })
-    .optional()
-    .describe('Certificate Postern shows; leases are bound to it.'),
-  insecureSkipVerify: z
-    .literal(true)
-    .optional()
-    .describe('Encrypted, but anybody may answer for the target. A finding.'),
-  insecurePlaintext: z.literal(true).optional().describe('No TLS to the target. A finding.'),
-});
+const upstreamTls = z
+  .strictObject({
+    ca: material.optional().describe('Root certificates (PEM) of the target.'),
+    serverName: host.optional().describe('Name in its certificate, when not the endpoint host.'),
+    clientCertificate: z
+      .strictObject({
+        cert: material.describe('PEM, the leaf first.'),
+        key: material.describe('PEM.'),
+      })
+      .optional()
+      .describe('Certificate Postern shows; leases are bound to it.'),
+    insecureSkipVerify: z
+      .literal(true)
+      .optional()
+      .describe('Encrypted, but anybody may answer for the target. A finding.'),
+    insecurePlaintext: z.literal(true).optional().describe('No TLS to the target. A finding.'),
+  })
+  .meta({ title: 'UpstreamTls' });
 export type UpstreamTlsSpec = z.output<typeof upstreamTls>;
 
-const mysql = z.strictObject({
-  endpoints: z
-    .array(
-      z.strictObject({
-        host: host.describe('Host name or address.'),
-        port: port.default(3306).describe('Port.'),
-        role: z.enum(['Primary', 'Replica']).default('Primary').describe('What it is used for.'),
-      }),
-    )
-    .min(1)
-    .describe('Where the server listens.'),
-  tls: upstreamTls.describe('TLS to the server. Exactly one of `ca` and the insecure forms.'),
-  broker: z
-    .strictObject({
-      user: text.describe('Account that may lend leases and nothing else.'),
-      password: material.describe('Its password.'),
-    })
-    .describe('How Postern logs in to lend leases.'),
-  schemas,
-  caseInsensitiveNames: z
-    .boolean()
-    .default(false)
-    .describe('lower_case_table_names is 1 or 2 on the server.'),
-});
+const mysql = z
+  .strictObject({
+    endpoints: z
+      .array(
+        z.strictObject({
+          host: host.describe('Host name or address.'),
+          port: port.default(3306).describe('Port.'),
+          role: z.enum(['Primary', 'Replica']).default('Primary').describe('What it is used for.'),
+        }),
+      )
+      .min(1)
+      .describe('Where the server listens.'),
+    tls: upstreamTls.describe('TLS to the server. Exactly one of `ca` and the insecure forms.'),
+    broker: z
+      .strictObject({
+        user: text.describe('Account that may lend leases and nothing else.'),
+        password: material.describe('Its password.'),
+      })
+      .describe('How Postern logs in to lend leases.'),
+    schemas,
+    caseInsensitiveNames: z
+      .boolean()
+      .default(false)
+      .describe('lower_case_table_names is 1 or 2 on the server.'),
+  })
+  .meta({ title: 'MysqlServer' });
 export type MysqlSpec = z.output<typeof mysql>;
 
 const azureSql = z.strictObject({

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { guid } from './identity-provider.ts';
+import { guid } from './field.ts';
 import { member, workload } from './subject.ts';
 
 export const teamSpec = z
