@@ -31,7 +31,7 @@ export const STATEMENTS: readonly (readonly [string, ...string[]])[] = [
   ['SELECT * FROM t LOCK IN SHARE MODE', 'select shop.t'],
   ['SELECT * FROM t, other.o', 'select shop.t', 'select other.o'],
   [
-    'SELECT * FROM t LEFT JOIN u ON t.id = u.id RIGHT JOIN other.o USING (id)',
+    'SELECT * FROM t LEFT JOIN u ON t.id = u.id RIGHT JOIN other.o ON o.id = u.id',
     'select shop.t',
     'select shop.u',
     'select other.o',
@@ -118,6 +118,11 @@ export const STATEMENTS: readonly (readonly [string, ...string[]])[] = [
   ['SELECT 1 /*M! + 1 FROM t */', 'select shop.t'],
   ["SELECT 'a' 'b' \"c\", 'it''s', 'it\\'s' FROM t", 'select shop.t'],
   ['SELECT * FROM seq_1_to_3', 'select shop.seq_1_to_3'],
+  // In the body of a nested WITH the server itself forgets the outer one, and reads the table.
+  [
+    'WITH u AS (SELECT 1 AS id) SELECT 1 FROM (WITH c AS (SELECT id FROM u) SELECT 1 FROM c) d',
+    'select shop.u',
+  ],
   // Functions, sequences
   ['SELECT f(1)', 'execute shop.f()'],
   ['SELECT F (1), `f`(2), shop.f(3)', 'execute shop.f()'],

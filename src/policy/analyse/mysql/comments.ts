@@ -15,15 +15,19 @@ export function commentTags(tokens: TokenList): Readonly<Record<string, string>>
   for (const { start, end } of tokens.comments) {
     if (end - start > MAX_COMMENT_BYTES || !tokens.source.startsWith('/*', start)) continue;
     const body = tokens.text.toString('utf8', start + 2, end - 2).trim();
-    if (!/^[\w.%-]+\s*=\s*'/.test(body)) continue;
-    for (const [, key, value] of body.matchAll(/([\w.%-]+)\s*=\s*'((?:\\'|[^'])*)'/g)) {
+    // Sticky: one pass from the start, so that no text makes it look twice.
+    PAIR.lastIndex = 0;
+    for (let pair = PAIR.exec(body); pair !== null; pair = PAIR.exec(body)) {
       if (++count > MAX_TAGS) return tags;
-      const name = decode(key ?? '');
-      if (name !== '__proto__') tags[name] = decode((value ?? '').replaceAll("\\'", "'"));
+      const name = decode(pair[1] ?? '');
+      if (name !== '__proto__') tags[name] = decode((pair[2] ?? '').replaceAll("\\'", "'"));
     }
   }
   return tags;
 }
+
+/** `key='value'` and the comma after it. */
+const PAIR = /([\w.%-]+)\s*=\s*'((?:\\.|[^'\\])*)'\s*(?:,\s*|$)/y;
 
 function decode(text: string): string {
   try {

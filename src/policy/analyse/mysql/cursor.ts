@@ -40,6 +40,8 @@ export class Cursor {
   usesSchema: string | undefined;
   /** Names of common table expressions in scope, innermost last. */
   readonly tableExpressions: string[] = [];
+  /** Index of the first of them that is certain to be visible here. */
+  visibleFrom = 0;
   /** Set by the entry point: the query grammar, which expressions and DDL come back to. */
   readonly query: (cursor: Cursor) => void;
   readonly #needs = new Map<string, Need>();
@@ -180,6 +182,11 @@ export class Cursor {
       objectName(schema, this.environment.caseInsensitiveNames),
       objectName(name.name, this.environment.caseInsensitiveNames),
     );
+  }
+
+  /** True when an unqualified name is for certain a common table expression, not a table. */
+  isTableExpression(name: string): boolean {
+    return this.tableExpressions.indexOf(name, this.visibleFrom) >= 0;
   }
 
   schemaName(name: string): string {

@@ -17,11 +17,16 @@ export function readQuery(cursor: Cursor): void {
 /**
  * Adds common table expressions to the scope; the caller takes them out again. A name is visible
  * to the ones after it, and to itself under RECURSIVE only. Where the server's rule is wider (a
- * forward reference between recursive ones) the name counts as a table, which asks for more.
+ * forward reference between recursive ones) the name counts as a table, which asks for more. In
+ * the body of a WITH inside a derived table MariaDB 10.11 does not see the names of the WITH
+ * around it, and reads the tables of those names; so in bodies only the names of the same list
+ * count.
  */
 export function readWith(cursor: Cursor): void {
   if (!cursor.accept('with')) return;
   const recursive = cursor.accept('recursive');
+  const outer = cursor.visibleFrom;
+  cursor.visibleFrom = cursor.tableExpressions.length;
   do {
     const name = cursor.name();
     if (recursive) cursor.tableExpressions.push(name);
@@ -36,6 +41,7 @@ export function readWith(cursor: Cursor): void {
     }
     if (!recursive) cursor.tableExpressions.push(name);
   } while (cursor.accept(','));
+  cursor.visibleFrom = outer;
 }
 
 /** `(a, b, c)`. */

@@ -83,8 +83,7 @@ function readNested(cursor: Cursor, found: TableReference[]): void {
 function readTable(cursor: Cursor, found: TableReference[]): void {
   const pointFirst = cursor.is('.');
   const name = cursor.qualifiedName();
-  const hidden =
-    name.schema === undefined && !pointFirst && cursor.tableExpressions.includes(name.name);
+  const hidden = name.schema === undefined && !pointFirst && cursor.isTableExpression(name.name);
   const table = hidden ? undefined : cursor.resolveTable(name);
   if (cursor.accept('partition')) skipUsing(cursor);
   readSystemTime(cursor);
