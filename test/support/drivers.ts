@@ -45,7 +45,7 @@ export async function asPerson(
   groups: readonly string[] = ['analysts'],
   more: Partial<ConnectionOptions> = {},
 ): Promise<Connection> {
-  const token = await world.token(subject, groups);
+  const token = world.token(subject, groups);
   return withToken(world, token, more);
 }
 

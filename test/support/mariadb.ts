@@ -3,10 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
+import { freePort } from './free-port.ts';
 import { asRoot, mariadbEnvironment, mariadbTemplate } from './mariadb-template.ts';
 
 export interface MariadbOptions {
@@ -290,14 +291,4 @@ function lastRows(result: unknown): Row[] {
   const nested = result.findLast((part) => Array.isArray(part));
   if (nested) return nested as Row[];
   return result.filter((row) => row?.constructor?.name !== 'ResultSetHeader') as Row[];
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
 }

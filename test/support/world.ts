@@ -186,13 +186,14 @@ export class World {
     if (this.#options.gateway !== false) await this.startGateway();
   }
 
-  settingsText(): string {
+  /** Ports are taken freely unless given. */
+  settingsText(ports: { readonly mesh?: number; readonly token?: number } = {}): string {
     return `
 instance: test
 policy: ./policy
 listeners:
-  - {name: mesh, address: '127.0.0.1:0', protocol: mysql, accept: MeshTls}
-  - {name: token, address: '127.0.0.1:0', protocol: mysql, accept: ProtocolTls, target: data/orders}
+  - {name: mesh, address: '127.0.0.1:${ports.mesh ?? 0}', protocol: mysql, accept: MeshTls}
+  - {name: token, address: '127.0.0.1:${ports.token ?? 0}', protocol: mysql, accept: ProtocolTls, target: data/orders}
 tls: {certificate: server.pem, key: server-key.pem}
 mesh: {certificate: mesh.pem, key: mesh-key.pem}
 observability: {address: '127.0.0.1:0'}
@@ -243,18 +244,9 @@ ${this.#options.settings ?? ''}`;
     return authority.issue({ spiffeId, usages: ['client', 'server'] });
   }
 
-  /** A person's token. */
-  token(subject: string, groups: readonly string[], more: Record<string, unknown> = {}) {
-    const now = Math.floor(Date.now() / 1000);
-    return this.idp.sign({
-      iss: this.idp.issuer,
-      aud: 'postern',
-      sub: subject,
-      groups,
-      iat: now,
-      exp: now + 3600,
-      ...more,
-    });
+  /** A person's token, good for an hour unless the claims say otherwise. */
+  token(subject: string, groups: readonly string[], more: Record<string, unknown> = {}): string {
+    return this.idp.token({ aud: 'postern', sub: subject, groups: [...groups], ...more });
   }
 
   async stop(): Promise<void> {
