@@ -22,8 +22,8 @@ const schema = z.object({
   appid: claimText.optional(),
   azp: claimText.optional(),
   groups: claimList.optional(),
-  hasgroups: z.unknown(),
-  _claim_names: z.unknown(),
+  hasgroups: z.unknown().optional(),
+  _claim_names: z.unknown().optional(),
   roles: claimList.default([]),
 });
 type EntraClaims = z.output<typeof schema>;
