@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { BYPASS } from '../../../../test/corpus/bypass.ts';
 import { STATEMENTS } from '../../../../test/corpus/statements.ts';
 import { objectText } from '../../../model/request.ts';
-import type { Analysis, LexerMode, StatementKind } from '../analysis.ts';
+import { type Analysis, type LexerMode, STATEMENT_KINDS, type StatementKind } from '../analysis.ts';
 import { analyseMysql } from './analyse.ts';
 
 const MODE: LexerMode = {
@@ -169,6 +170,18 @@ describe('analyse (mysql)', () => {
     for (const constant of ['1 = 1', 'TRUE', '1', "'a' = 'a'", '(1)']) {
       assert.equal(where(`DELETE FROM t WHERE ${constant}`), false, constant);
     }
+  });
+
+  it('does not let a WHERE cover for another statement', () => {
+    const analysis = analyse('DO 1; DELETE FROM t; UPDATE t SET a = 1 WHERE id = 1');
+    assert.equal(analysis.kind, 'delete');
+    assert.equal(analysis.features.hasWhere, false);
+  });
+
+  it('is documented kind by kind', () => {
+    const page = readFileSync('docs/protocols/mysql-statements.md', 'utf8');
+    const documented = [...page.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, kind]) => kind);
+    assert.deepEqual(documented.sort(), [...STATEMENT_KINDS].sort());
   });
 
   it('marks texts that may hold credentials', () => {

@@ -71,17 +71,27 @@ function unreadable(text: Buffer, mode: LexerMode): Refusal | undefined {
   return undefined;
 }
 
-/** All statements of the text; the kind is the first one's, or `other` when they differ. */
+/**
+ * All statements of the text. Its kind is theirs, or `other` when they differ; but an UPDATE or
+ * DELETE without WHERE names the whole text, so that no guardrail is passed in company.
+ */
 function readStatements(cursor: Cursor): { kind: StatementKind; statements: number } {
   let kind: StatementKind | undefined;
+  let unconditional: StatementKind | undefined;
   let statements = 0;
+  let hasWhere = false;
   while (cursor.at < cursor.tokens.length) {
     if (cursor.accept(';')) continue;
+    cursor.hasWhere = false;
     readStatement(cursor);
     statements++;
     kind = kind === undefined || kind === cursor.kind ? cursor.kind : 'other';
+    hasWhere ||= cursor.hasWhere;
+    const changes = cursor.kind === 'update' || cursor.kind === 'delete';
+    if (changes && !cursor.hasWhere) unconditional ??= cursor.kind;
   }
-  return { kind: kind ?? 'empty', statements };
+  cursor.hasWhere = hasWhere && unconditional === undefined;
+  return { kind: unconditional ?? kind ?? 'empty', statements };
 }
 
 function features(

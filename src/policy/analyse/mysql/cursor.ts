@@ -33,6 +33,7 @@ export class Cursor {
   columnReads = 0;
   /** CASE words whose END has not come yet. */
   openCases = 0;
+  /** Of the statement at hand: UPDATE or DELETE with a WHERE that reads a column. */
   hasWhere = false;
   mayHoldCredentials = false;
   localInfile = false;
