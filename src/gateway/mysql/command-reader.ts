@@ -44,6 +44,10 @@ export class CommandReader {
     return 'oversize';
   }
 
+  get bufferedBytes(): number {
+    return this.#assembler.bufferedBytes;
+  }
+
   /** Where an answer to an oversize request begins. */
   get sequence(): number {
     return this.#assembler.sequence;

@@ -16,7 +16,7 @@ export interface Inspection {
   readonly account: Account;
 }
 
-const NO_FEATURES: StatementFeatures = {
+export const NO_FEATURES: StatementFeatures = {
   hasWhere: false,
   localInfile: false,
   multiStatement: false,
@@ -78,13 +78,15 @@ export class Inspector {
     if (inspection) this.#prepared.set(statementId, inspection);
   }
 
-  closed(statementId: number): void {
-    this.#prepared.delete(statementId);
-  }
-
-  /** Long data and resets may only name a statement whose PREPARE was allowed. */
-  knows(statementId: number): boolean {
-    return this.#prepared.has(statementId);
+  /**
+   * Whether a command that is passed on without a decision may be: long data, resets and closes
+   * only for a statement whose PREPARE was allowed.
+   */
+  mayPass(payload: Buffer): boolean {
+    const code = payload[0];
+    if (code === COM.COM_PING || code === COM.COM_STATISTICS) return true;
+    const id = payload.length >= 5 ? payload.readUInt32LE(1) : 0;
+    return code === COM.COM_STMT_CLOSE ? this.#prepared.delete(id) : this.#prepared.has(id);
   }
 
   /** A reset frees all statements. */

@@ -16,7 +16,7 @@ import { RequestDesk } from '../request.ts';
 import { encodeDenial } from './accept.ts';
 import { AnswerRelay, sequenceOf } from './answer-relay.ts';
 import { CommandReader } from './command-reader.ts';
-import { type Inspection, Inspector } from './inspect.ts';
+import { type Inspection, Inspector, NO_FEATURES } from './inspect.ts';
 import type { InternalExchange } from './internal-exchange.ts';
 import { OwnCommands } from './own-commands.ts';
 import { Rewrites } from './rewrites.ts';
@@ -24,6 +24,8 @@ import { type Phase, RESPONSE_KINDS, type RelayOptions, type Running } from './r
 import type { SessionState } from './session-state.ts';
 import { concludePreparation } from './upstream.ts';
 
+/** Commands sent ahead of their turn: more than this is left in the socket. */
+const EARLY_BYTES = 1 << 20;
 /** How long an idle, ended session waits to tell its principal why on the next command. */
 const FAREWELL_MS = 3_000;
 /** A target that does not react to KILL QUERY for so long is given up. */
@@ -99,7 +101,8 @@ export class MysqlRelay {
       ask: (payload, sequence) => this.#send(payload, sequence),
       resume: () => this.#idle(),
       guard: (run) => this.#guard(run),
-      readNext: (sequence, take) => this.#readNext(sequence, take),
+      reader: this.#reader,
+      downstream: this.#down,
       end: (end) => this.#finish(end),
     });
   }
@@ -117,7 +120,7 @@ export class MysqlRelay {
       this.#up.on('close', () => this.#upstreamGone('the target closed the connection'));
       this.#session.attach(
         (end) => this.#stop(end),
-        () => this.#cut({ effect: 'deny', rules: [], ...killed() }),
+        () => this.#cut(CANCELLED),
       );
       const { early } = this.#o.downstream;
       if (this.#o.upstream.pending.length > 0) this.#upstreamGone('unexpected bytes after login');
@@ -133,6 +136,8 @@ export class MysqlRelay {
     try {
       this.#reader.push(chunk);
       this.#next();
+      // A peer that does not wait for answers may not make us hold whatever it sends meanwhile.
+      if (this.#phase !== 'idle' && this.#reader.bufferedBytes > EARLY_BYTES) this.#down.pause();
     } catch (thrown) {
       this.#fault(thrown);
     }
@@ -143,7 +148,10 @@ export class MysqlRelay {
     while (this.#phase === 'idle' || this.#phase === 'ended') {
       const message = this.#reader.next(0);
       if (message === undefined) return;
-      if (message === 'no-memory') return this.#outOfMemory();
+      if (message === 'no-memory') {
+        this.#tell(OUT_OF_MEMORY, 1);
+        return this.#finish(OUT_OF_MEMORY);
+      }
       if (message === 'oversize') {
         const limit = this.#parts.limits.requestBytes;
         this.#refuse('limit-size', `a request may have ${limit} bytes`, this.#reader.sequence);
@@ -173,24 +181,15 @@ export class MysqlRelay {
 
   /** Commands that name no data: forwarded without a record. */
   #passOn(message: Message, inspection: Inspection): void {
-    const { payload } = message;
-    const code = payload[0];
-    if (code !== COM.COM_PING && code !== COM.COM_STATISTICS) {
-      const id = payload.length >= 5 ? payload.readUInt32LE(1) : 0;
-      const known = this.#inspector.knows(id);
-      if (code === COM.COM_STMT_CLOSE) this.#inspector.closed(id);
-      // Without an answer there is nobody to tell; the statement was never prepared upstream.
-      if (!known && inspection.row.answer === 'none') return;
-      if (!known) {
-        this.#refuse('command-denied', 'no such prepared statement', message.nextSequence);
-        return;
-      }
+    const answered = inspection.row.answer !== 'none';
+    if (!this.#inspector.mayPass(message.payload)) {
+      // Without an answer there is nobody to tell; the target does not know the statement either.
+      if (!answered) return;
+      return this.#refuse('command-denied', 'no such prepared statement', message.nextSequence);
     }
-    if (inspection.row.answer === 'none') this.#toUpstream.send(message.framed);
-    else {
-      this.#running = this.#start(inspection, {}, '');
-      this.#forward(message);
-    }
+    if (!answered) return this.#toUpstream.send(message.framed);
+    this.#running = this.#start(inspection, {}, '');
+    this.#forward(message);
   }
 
   #decide(message: Message, inspection: Inspection): void {
@@ -336,6 +335,7 @@ export class MysqlRelay {
     if (this.#phase === 'closed') return;
     this.#phase = this.#session.ending ? 'ended' : 'idle';
     this.#session.busy = false;
+    if (this.#down.isPaused()) this.#down.resume();
     if (this.#session.ending) this.#stop(this.#session.ending);
     else this.#guard(() => this.#next());
   }
@@ -370,7 +370,7 @@ export class MysqlRelay {
   /** A denial that is not a decision about rules: recorded, then told. */
   #refuse(reason: Denied['reason'], detail: string, sequence: number): void {
     const refusal = { reason, detail };
-    const question = { kind: 'other', needs: [], features: NO_STATEMENT, refusal } as const;
+    const question = { kind: 'other', needs: [], features: NO_FEATURES, refusal } as const;
     const { id, intent } = this.#desk.ask('COM_UNKNOWN', question, { needs: [] });
     this.#phase = 'recording';
     this.#parts.audit.append(intent, () => this.#deny(refusal, sequence, id));
@@ -392,22 +392,6 @@ export class MysqlRelay {
     });
   }
 
-  /** The next message of an exchange in which the principal answers us (COM_CHANGE_USER). */
-  #readNext(sequence: number, take: (message: Message) => void): void {
-    const look = () =>
-      this.#guard(() => {
-        const message = this.#reader.next(sequence);
-        if (message === undefined) return;
-        if (typeof message === 'string') {
-          return this.#finish({ reason: 'limit-size', detail: 'the proof is too large' });
-        }
-        this.#down.off('data', look);
-        take(message);
-      });
-    this.#down.on('data', look);
-    look();
-  }
-
   // Endings
 
   /** Ends the request under way with this denial as its answer; the session goes on. */
@@ -415,17 +399,19 @@ export class MysqlRelay {
     const running = this.#running;
     if (this.#phase !== 'answering' || !running || running.cut) return;
     running.cut = denial;
-    this.#o.cancel(this.#o.upstream.connectionId).catch((cause: unknown) =>
-      this.#parts.log.warn('cancelling a request failed', {
-        session: this.#session.id,
-        target: this.#session.target.id,
-        cause,
-      }),
-    );
+    this.#cancelUpstream();
     this.#timer?.stop();
     this.#timer = this.#parts.clock.after(CANCEL_GRACE_MS, () =>
       this.#abort({ reason: denial.reason, detail: denial.detail }),
     );
+  }
+
+  #cancelUpstream(): void {
+    const { id: session, target } = this.#session;
+    this.#o.cancel(this.#o.upstream.connectionId).catch((cause: unknown) => {
+      const fields = { session, target: target.id, problem: problemText(cause) };
+      this.#parts.log.warn('cancelling a request failed', fields);
+    });
   }
 
   /** The session must end: at once when something runs, else on the next command or soon. */
@@ -455,11 +441,7 @@ export class MysqlRelay {
     if (this.#phase === 'closed') return;
     if (this.#phase === 'answering' && this.#running) {
       // The target would go on working for nobody; what it did by now is not known.
-      this.#o
-        .cancel(this.#o.upstream.connectionId)
-        .catch((cause: unknown) =>
-          this.#parts.log.debug('cancelling for a principal that left failed', { cause }),
-        );
+      this.#cancelUpstream();
       this.#recordOutcome(this.#running, 'killed');
     }
     this.#finish(undefined);
@@ -491,13 +473,6 @@ export class MysqlRelay {
     this.#resolve(end ?? this.#reason);
   }
 
-  #outOfMemory(): void {
-    const detail = 'the gateway holds too many large requests at this moment; try again';
-    const end: SessionEnd = { reason: 'limit-memory', detail };
-    this.#tell(end, 1);
-    this.#finish(end);
-  }
-
   #guard(run: () => void): void {
     try {
       run();
@@ -520,18 +495,19 @@ export class MysqlRelay {
   }
 }
 
+const CANCELLED: Denied = {
+  effect: 'deny',
+  reason: 'session-killed',
+  detail: 'the request was cancelled',
+  rules: [],
+};
+
+const OUT_OF_MEMORY: SessionEnd = {
+  reason: 'limit-memory',
+  detail: 'the gateway holds too many large requests at this moment; try again',
+};
+
 const NOT_FORWARDED = { rows: 0, affectedRows: 0, errno: 0 };
-
-const NO_STATEMENT = {
-  hasWhere: false,
-  localInfile: false,
-  multiStatement: false,
-  mayHoldCredentials: false,
-} as const;
-
-function killed(): SessionEnd {
-  return { reason: 'session-killed', detail: 'the request was cancelled' };
-}
 
 function callsRoutine({ question, row }: Inspection): boolean {
   return row.answer !== 'prepare' && question.needs.some((need) => need.action === 'execute');

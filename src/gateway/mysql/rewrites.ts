@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Socket } from 'node:net';
 import type { Denied } from '../../model/decision.ts';
 import { Secret } from '../../model/secret.ts';
 import { encodeAuthSwitch } from '../../wire/mysql/auth-switch.ts';
@@ -15,6 +16,7 @@ import type { Session, SessionEnd } from '../live-session.ts';
 import type { GatewayParts } from '../parts.ts';
 import { clearPassword } from './accept.ts';
 import { charsetName } from './charsets.ts';
+import type { CommandReader } from './command-reader.ts';
 import type { Inspection, Inspector } from './inspect.ts';
 import type { InternalExchange } from './internal-exchange.ts';
 import { internalCommand, internalQuery } from './internal-exchange.ts';
@@ -37,7 +39,8 @@ export interface RewriteControls {
   guard(run: () => void): void;
   /** Goes on with the next command without an answer. */
   resume(): void;
-  readNext(sequence: number, take: (message: Message) => void): void;
+  readonly reader: CommandReader;
+  readonly downstream: Socket;
   end(end: SessionEnd): void;
 }
 
@@ -105,7 +108,7 @@ export class Rewrites {
     if (this.#c.settled) return this.#reset(message.nextSequence, schema, names);
     const request = encodeAuthSwitch({ plugin: 'mysql_clear_password', data: Buffer.alloc(0) });
     this.#c.ask(request, message.nextSequence);
-    this.#c.readNext(message.nextSequence + 1, (answer) => {
+    this.#readNext(message.nextSequence + 1, (answer) => {
       this.#verifySame(clearPassword(answer.payload)).then(
         (same) =>
           this.#c.guard(() => {
@@ -119,6 +122,23 @@ export class Rewrites {
         },
       );
     });
+  }
+
+  /** The principal's next message, which is an answer to us and no command. */
+  #readNext(sequence: number, take: (message: Message) => void): void {
+    const { downstream, reader } = this.#c;
+    const look = () =>
+      this.#c.guard(() => {
+        const message = reader.next(sequence);
+        if (message === undefined) return;
+        if (typeof message === 'string') {
+          return this.#c.end({ reason: 'limit-size', detail: 'the proof is too large' });
+        }
+        downstream.off('data', look);
+        take(message);
+      });
+    downstream.on('data', look);
+    look();
   }
 
   async #verifySame(token: string): Promise<true | SessionEnd> {
