@@ -151,11 +151,13 @@ function capabilityTable(): string {
     .filter(([, value]) => value !== 0n)
     .map(([name, value]) => [
       code(name),
-      (always & value) !== 0n
-        ? 'always'
-        : (offeredCapabilities(all) & value) !== 0n
-          ? 'if the target does'
-          : 'never',
+      name === 'CLIENT_SSL'
+        ? 'if `tls` is configured'
+        : (always & value) !== 0n
+          ? 'always'
+          : (offeredCapabilities(all) & value) !== 0n
+            ? 'if the target does'
+            : 'never',
       (passedUpstream(0n, false) & value) !== 0n
         ? 'always'
         : (passedUpstream(all, false) & value) !== 0n
