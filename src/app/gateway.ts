@@ -151,16 +151,13 @@ export class Gateway {
     await this.#targets.follow(loaded.policy);
     await this.#listen();
     this.#tick(clock.now());
-    this.#watch = new FileWatch(
-      settings.policy,
-      () => this.#files.fingerprint(),
-      async () => {
-        await this.reload();
-      },
+    this.#watch = await FileWatch.start({
+      paths: settings.policy,
+      fingerprint: () => this.#files.fingerprint(),
+      changed: () => this.reload(),
       clock,
       log,
-    );
-    await this.#watch.start();
+    });
   }
 
   async #listen(): Promise<void> {

@@ -1,106 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type FSWatcher, watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Clock, Timer } from '../model/clock.ts';
+import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
+import { DirectoryWatch } from '../net/directory-watch.ts';
 
-/** An editor writes a file in several steps; wait until it has been quiet for this long. */
-const SETTLE_MS = 150;
-/** Notifications get lost (network file systems, remounted volumes): look anyway. */
+/** A missed notification must not cost more than this: revocation is due within five seconds. */
 const POLL_MS = 2_000;
 
 /**
- * Calls `changed` soon after something below the given files and directories changed. Watches
- * directories, never inodes, because editors and Kubernetes replace files. `changed` is not called
- * again while it runs; changes meanwhile lead to one more call.
+ * Calls `changed` after the fingerprint of the watched paths became another one. Never twice at the
+ * same time; changes meanwhile lead to one more call.
  */
 export class FileWatch {
-  readonly #paths: readonly string[];
-  readonly #changed: () => Promise<void>;
-  readonly #clock: Clock;
+  readonly #fingerprint: () => Promise<string>;
+  readonly #changed: () => Promise<unknown>;
   readonly #log: Log;
-  #watchers: FSWatcher[] = [];
-  #settle: Timer | undefined;
-  #poll: Timer | undefined;
+  readonly #watch: DirectoryWatch;
+  #seen: string;
   #running = false;
   #again = false;
-  #stopped = false;
-  readonly #fingerprint: () => Promise<string>;
-  #seen = '';
 
-  constructor(
-    paths: readonly string[],
-    fingerprint: () => Promise<string>,
-    changed: () => Promise<void>,
-    clock: Clock,
-    log: Log,
+  private constructor(
+    seen: string,
+    options: WatchOptions,
+    watch: (look: () => void) => DirectoryWatch,
   ) {
-    this.#paths = paths;
-    this.#fingerprint = fingerprint;
-    this.#changed = changed;
-    this.#clock = clock;
-    this.#log = log;
+    this.#seen = seen;
+    this.#fingerprint = options.fingerprint;
+    this.#changed = options.changed;
+    this.#log = options.log;
+    this.#watch = watch(() => void this.#look());
   }
 
-  async start(): Promise<void> {
-    this.#seen = await this.#fingerprint();
-    for (const path of this.#paths) {
-      const isDirectory = await stat(path).then(
-        (found) => found.isDirectory(),
-        () => false,
-      );
-      const directory = isDirectory ? path : dirname(path);
-      try {
-        const watcher = watch(directory, { recursive: isDirectory }, () => this.#touched());
-        watcher.on('error', (cause) => this.#log.warn('file watch failed; polling', { cause }));
-        this.#watchers.push(watcher);
-      } catch (cause) {
-        this.#log.warn('cannot watch; polling only', { directory, cause });
-      }
-    }
-    this.#schedulePoll();
+  static async start(options: WatchOptions): Promise<FileWatch> {
+    const directories = options.paths.map((path) =>
+      statSync(path, { throwIfNoEntry: false })?.isDirectory() ? path : dirname(path),
+    );
+    const { clock, log } = options;
+    return new FileWatch(
+      await options.fingerprint(),
+      options,
+      (look) =>
+        new DirectoryWatch(directories, look, clock, log, { pollMs: POLL_MS, recursive: true }),
+    );
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#settle?.stop();
-    this.#poll?.stop();
-    for (const watcher of this.#watchers) watcher.close();
-    this.#watchers = [];
+    this.#watch.close();
   }
 
-  #touched(): void {
-    if (this.#stopped) return;
-    this.#settle?.stop();
-    this.#settle = this.#clock.after(SETTLE_MS, () => void this.#run());
-  }
-
-  #schedulePoll(): void {
-    if (this.#stopped) return;
-    this.#poll = this.#clock.after(POLL_MS, () => {
-      void this.#run().finally(() => this.#schedulePoll());
-    });
-  }
-
-  async #run(): Promise<void> {
-    if (this.#running) {
-      this.#again = true;
-      return;
-    }
+  async #look(): Promise<void> {
+    this.#again = true;
+    if (this.#running) return;
     this.#running = true;
     try {
-      do {
+      while (this.#again) {
         this.#again = false;
         const now = await this.#fingerprint();
         if (now === this.#seen) continue;
         this.#seen = now;
         await this.#changed();
-      } while (this.#again && !this.#stopped);
+      }
     } catch (cause) {
       this.#log.error('looking at changed files failed', { cause });
     } finally {
       this.#running = false;
     }
   }
+}
+
+export interface WatchOptions {
+  /** Files and directories. */
+  readonly paths: readonly string[];
+  readonly fingerprint: () => Promise<string>;
+  readonly changed: () => Promise<unknown>;
+  readonly clock: Clock;
+  readonly log: Log;
 }

@@ -134,10 +134,10 @@ function routeOf(target: Target, system: MysqlSystem, deadlineMs: number): () =>
     throw new PosternError('target-unsupported', { target: target.id, problem: 'no endpoint' });
   }
   const endpoint = { host: primary.host, port: primary.port };
-  return () => ({ targetName: target.id, endpoint, tls: tlsOf(system), deadlineMs });
+  return () => ({ targetName: target.id, endpoint, tls: upstreamTls(system), deadlineMs });
 }
 
-function tlsOf({ tls }: MysqlSystem): TlsChoice {
+export function upstreamTls({ tls }: MysqlSystem): TlsChoice {
   if (tls.mode === 'insecurePlaintext') return { mode: 'plaintext' };
   if (tls.mode === 'insecureSkipVerify') return { mode: 'insecureSkipVerify' };
   const { clientCertificate } = tls;

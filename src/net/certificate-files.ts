@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Clock, Timer } from '../model/clock.ts';
 import { PosternError, problemText } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
@@ -46,8 +47,8 @@ export class CertificateFiles {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#changed = options.changed ?? (() => undefined);
-    const files = [paths.certificate, paths.key];
-    this.#watch = new DirectoryWatch(files, () => this.#look(), options.clock, options.log);
+    const directories = [paths.certificate, paths.key].map((file) => dirname(file));
+    this.#watch = new DirectoryWatch(directories, () => this.#look(), options.clock, options.log);
   }
 
   /**
