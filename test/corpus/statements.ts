@@ -207,6 +207,7 @@ export const STATEMENTS: readonly (readonly [string, ...string[]])[] = [
   ['SET NAMES utf8mb4'],
   ["SET NAMES 'utf8mb4' COLLATE 'utf8mb4_general_ci', @x = 1"],
   ['SET autocommit = 0'],
+  ["SET autocommit=1, sql_mode=concat(@@sql_mode,',STRICT_TRANS_TABLES'), session_track_schema=1"],
   ["SET SESSION sql_mode = 'STRICT_TRANS_TABLES', @@session.time_zone = '+00:00'"],
   ["SET sql_mode=(SELECT CONCAT(@@sql_mode, ',NO_ZERO_DATE'))"],
   ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'],

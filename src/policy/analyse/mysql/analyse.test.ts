@@ -69,6 +69,8 @@ const REFUSED: readonly (readonly [string, StatementKind, 'unparsed' | 'kind'])[
   ['SET ROLE x', 'account', 'kind'],
   ['SET GLOBAL x = 1', 'set', 'kind'],
   ['SET session_track_schema = 0', 'set', 'kind'],
+  ['SET session_track_schema = 1 - 1', 'set', 'kind'],
+  ["SET autocommit = 1, session_track_system_variables = '*'", 'set', 'kind'],
   ['FLUSH TABLES', 'administration', 'kind'],
   ['SHUTDOWN', 'administration', 'kind'],
   ['SHOW MASTER STATUS', 'show', 'kind'],

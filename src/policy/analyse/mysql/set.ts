@@ -79,7 +79,7 @@ const SCOPES = new Set(['global', 'persist', 'persist_only', 'session', 'local']
 
 function readVariable(cursor: Cursor, inStatement: boolean): void {
   const name = readVariableName(cursor);
-  if (REFUSED_VARIABLES.test(name)) {
+  if (REFUSED_VARIABLES.test(name) && !turnsSchemaTrackingOn(cursor, name)) {
     refuse('kind', `SET ${name} is not allowed: the gateway or the database's records rely on it`);
   }
   if (inStatement && REFUSED_IN_STATEMENT.test(name)) {
@@ -92,6 +92,14 @@ function readVariable(cursor: Cursor, inStatement: boolean): void {
   }
   // ON is a reserved word, and a value here.
   if (!cursor.accept('on')) readExpression(cursor);
+}
+
+/** MariaDB's Java connector sends this at every login; it only asks for what is on already. */
+function turnsSchemaTrackingOn(cursor: Cursor, name: string): boolean {
+  if (name !== 'session_track_schema' || !cursor.is('=')) return false;
+  const value = cursor.tokens.raw(cursor.at + 1).toLowerCase();
+  const ends = cursor.is(',', 2) || cursor.is(';', 2) || cursor.kindAt(2) === token.END;
+  return ends && (value === '1' || value === 'on' || value === 'true');
 }
 
 /** Lower-cased, without its scope; anything but session scope is refused. */
