@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../model/clock.ts';
 import { PosternError, problemText } from '../model/errors.ts';
@@ -64,9 +65,8 @@ export class CertificateFiles {
       if (found.permanent || clock.monotonic() >= until) {
         throw new PosternError('file-unreadable', { file: found.file, problem: found.problem });
       }
-      await new Promise<void>((resolve) => {
-        clock.after(RETRY_MS, resolve);
-      });
+      // Not a timer of the clock: those let a process end that has nothing else to do yet.
+      await pause(RETRY_MS);
     }
   }
 
