@@ -76,8 +76,8 @@ export const STATEMENTS: readonly (readonly [string, ...string[]])[] = [
   ],
   ['SELECT * FROM t WHERE (id, a) IN (SELECT id, a FROM u)', 'select shop.t', 'select shop.u'],
   [
-    "SELECT COUNT(*), MAX(a), GROUP_CONCAT(DISTINCT b ORDER BY b SEPARATOR ',') FROM t GROUP BY a " +
-      'WITH ROLLUP',
+    "SELECT COUNT(*), MAX(a), GROUP_CONCAT(DISTINCT b ORDER BY b SEPARATOR ',') FROM t " +
+      'GROUP BY a WITH ROLLUP',
     'select shop.t',
   ],
   ['SELECT a, ROW_NUMBER() OVER (PARTITION BY a ORDER BY id) FROM t', 'select shop.t'],

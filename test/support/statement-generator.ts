@@ -147,7 +147,8 @@ export class StatementGenerator {
   }
 
   #insert(): string {
-    const head = `${this.pick('INSERT', 'INSERT IGNORE', 'REPLACE')} INTO ${this.pick('t', 'shop.t')}`;
+    const verb = this.pick('INSERT', 'INSERT IGNORE', 'REPLACE');
+    const head = `${verb} INTO ${this.pick('t', 'shop.t')}`;
     const body = this.pick(
       () => ` (a) VALUES (${this.#expression(1, [])}), (${this.next(9)})`,
       () => ` SET a = ${this.#expression(1, [])}`,
@@ -200,7 +201,7 @@ export class StatementGenerator {
     );
   }
 
-  /** One token deleted, doubled, swapped or replaced: mostly nonsense, sometimes another reading. */
+  /** One token deleted, doubled, swapped or replaced: mostly nonsense, at times another reading. */
   mutate(sql: string): string {
     const parts = sql.split(/(\s+|[(),.;'"`])/).filter((part) => part !== '');
     const at = this.next(parts.length);

@@ -60,7 +60,7 @@ function partAt(tokens: token.TokenList, index: number): string {
   return Buffer.from(raw, 'latin1').toString('utf8');
 }
 
-/** The last token of `, ?, ?, ?` that starts at `index`, or `index` when more than literals follow. */
+/** The last token of `, ?, ?, ?` that starts at `index`; `index` if not literals alone follow. */
 function endOfList(tokens: token.TokenList, index: number): number {
   let next = index;
   while (tokens.word(next) === ',' && isLiteral(tokens.kind(next + 1))) next += 2;
