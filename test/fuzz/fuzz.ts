@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { PosternError } from '../../src/model/errors.ts';
+import { Random } from '../support/random.ts';
 import { mutate } from './mutate.ts';
-import { Random } from './random.ts';
 
 /** Something that reads bytes from outside. */
 export interface FuzzTarget {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Random } from './random.ts';
+import type { Random } from '../support/random.ts';
 
 /** Bytes that mean something: lengths' prefixes, NULL, edges of signed and unsigned bytes. */
 const TELLING_BYTES = [0x00, 0x01, 0x7f, 0x80, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe, 0xff];
@@ -33,7 +33,7 @@ const MUTATIONS: readonly Mutation[] = [
   },
   function insert(bytes, random) {
     const at = random.below(bytes.length + 1);
-    const added = random.bytes(1 + random.below(16));
+    const added = randomBytes(random, 1 + random.below(16));
     return Buffer.concat([bytes.subarray(0, at), added, bytes.subarray(at)]);
   },
   function repeat(bytes, random) {
@@ -48,11 +48,18 @@ const MUTATIONS: readonly Mutation[] = [
   },
 ];
 
+export function randomBytes(random: Random, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let at = 0; at < length; at++) bytes[at] = random.below(256);
+  return bytes;
+}
+
 /** A seed with one to six random changes. */
 export function mutate(random: Random, seeds: readonly Buffer[]): Buffer {
   let bytes: Buffer = Buffer.from(random.pick(seeds));
   for (let rounds = 1 + random.below(6); rounds > 0; rounds--) {
-    bytes = bytes.length === 0 ? random.bytes(8) : random.pick(MUTATIONS)(bytes, random, seeds);
+    bytes =
+      bytes.length === 0 ? randomBytes(random, 8) : random.pick(MUTATIONS)(bytes, random, seeds);
   }
   return bytes.subarray(0, MAX_BYTES);
 }

@@ -20,7 +20,8 @@ import {
   SERVER_MORE_RESULTS_EXISTS,
   SERVER_STATUS_CURSOR_EXISTS,
 } from '../../src/wire/mysql/status.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../support/random.ts';
+import { randomBytes } from './mutate.ts';
 
 export const RESPONSE_KINDS: readonly ResponseKind[] = [
   'query',
@@ -78,7 +79,7 @@ export class ResponseGenerator {
       if (random.chance(0.1)) return this.#err();
       if (random.chance(0.4)) this.#ok(status);
       else if (kind === 'query' && results === 0 && random.chance(0.1)) {
-        return this.#put(encodeLocalInfile({ fileName: random.bytes(random.below(9)) }));
+        return this.#put(encodeLocalInfile({ fileName: randomBytes(random, random.below(9)) }));
       } else if (this.#resultSet(kind, status)) return;
     }
   }
@@ -107,8 +108,8 @@ export class ResponseGenerator {
       }
       if (random.chance(0.1)) this.#progress();
       // NULL first (0xfb), a text, or what a binary row starts with.
-      const first = random.pick([null, random.bytes(random.below(300)), Buffer.alloc(0)]);
-      this.#put(encodeTextRow([first, random.bytes(random.below(20))]));
+      const first = random.pick([null, randomBytes(random, random.below(300)), Buffer.alloc(0)]);
+      this.#put(encodeTextRow([first, randomBytes(random, random.below(20))]));
     }
     this.#rowsEnd(status);
     return false;

@@ -9,12 +9,12 @@ import {
   type WalkResult,
 } from '../../src/wire/mysql/response-walker.ts';
 import { decodeSessionTrack } from '../../src/wire/mysql/session-track.ts';
+import type { Random } from '../support/random.ts';
 import { DEPRECATE_EOF_RESPONSES } from '../vectors/mysql/responses-deprecate-eof.ts';
 import { EOF_RESPONSES } from '../vectors/mysql/responses-eof.ts';
 import { MARIADB_RESPONSES } from '../vectors/mysql/responses-mariadb.ts';
 import type { FuzzTarget } from './fuzz.ts';
 import { NaiveReader, type NaiveResponse } from './naive-response.ts';
-import type { Random } from './random.ts';
 import { RESPONSE_KINDS, ResponseGenerator } from './response-generator.ts';
 
 const CAPTURED = [...EOF_RESPONSES, ...DEPRECATE_EOF_RESPONSES, ...MARIADB_RESPONSES];

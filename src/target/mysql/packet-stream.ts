@@ -116,10 +116,10 @@ export class PacketStream {
     return { socket: this.#socket, pending: this.#assembler.leftover() };
   }
 
-  /** Sends `last` and closes once it is written. */
+  /** Sends `last` and closes once it is written; does not wait for a target that may hang. */
   end(last: UpstreamPayload): void {
-    this.#assembler.expectSequence(0);
-    this.#socket.end(frame(last, 0));
+    this.#socket.write(frame(last, 0));
+    this.#socket.destroySoon();
   }
 
   #unlisten(): void {
