@@ -69,7 +69,7 @@ export const COMMANDS: ReadonlyMap<number, CommandRow> = new Map<number, Command
     0x0c,
     {
       name: 'COM_PROCESS_KILL',
-      handling: 'rewrite',
+      handling: 'decide',
       answer: 'ok',
       why: "the principal's own sessions only",
     },

@@ -2,10 +2,12 @@
 import type { Denied } from '../../model/decision.ts';
 import type { StatementFeatures } from '../../policy/analyse/analysis.ts';
 import { decodeComFieldList } from '../../wire/mysql/com-field-list.ts';
+import { decodeComProcessKill } from '../../wire/mysql/com-process-kill.ts';
 import { LAST_PREPARED_STATEMENT_ID } from '../../wire/mysql/com-stmt-execute.ts';
 import { COM } from '../../wire/mysql/commands.ts';
 import type { Account, Question } from '../request.ts';
 import { COMMANDS, type CommandRow } from './commands.ts';
+import { type Kill, parseKill } from './kill.ts';
 import type { SessionState } from './session-state.ts';
 import type { StatementCache } from './statements.ts';
 
@@ -14,6 +16,8 @@ export interface Inspection {
   readonly row: CommandRow;
   readonly question: Question;
   readonly account: Account;
+  /** Set for KILL, which the gateway carries out itself. */
+  readonly kill?: Kill;
 }
 
 export const NO_FEATURES: StatementFeatures = {
@@ -59,6 +63,8 @@ export class Inspector {
       case COM.COM_STMT_EXECUTE:
       case COM.COM_STMT_FETCH:
         return this.#execution(row, payload);
+      case COM.COM_PROCESS_KILL:
+        return killing(row, { ...decodeComProcessKill(payload), what: 'connection' });
       case COM.COM_FIELD_LIST:
         return this.#fieldList(row, payload);
       case COM.COM_INIT_DB:
@@ -103,6 +109,11 @@ export class Inspector {
       return refused(row, 'session-state-unknown', detail);
     }
     const known = this.#statements.get(text, mode, schema);
+    if (known.question.kind === 'kill-query' && !known.question.refusal) {
+      const kill = row.name === 'COM_QUERY' ? parseKill(text.toString('latin1')) : undefined;
+      if (kill) return killing(row, kill);
+      return refused(row, 'statement-kind', 'write KILL QUERY and a number, as a plain statement');
+    }
     return { row, question: known.question, account: known.account };
   }
 
@@ -125,6 +136,12 @@ export class Inspector {
       account: { needs: [`select ${schema}.${name}`] },
     };
   }
+}
+
+function killing(row: CommandRow, kill: Kill): Inspection {
+  const statement = `KILL ${kill.what.toUpperCase()} ${kill.connectionId}`;
+  const question = { ...other(), kind: 'kill-query' } as const;
+  return { row, question, account: { needs: [], statement }, kill };
 }
 
 function other(): Question {

@@ -18,6 +18,7 @@ import { AnswerRelay, sequenceOf } from './answer-relay.ts';
 import { CommandReader } from './command-reader.ts';
 import { type Inspection, Inspector, NO_FEATURES } from './inspect.ts';
 import type { InternalExchange } from './internal-exchange.ts';
+import { killOwn } from './kill.ts';
 import { OwnCommands } from './own-commands.ts';
 import { Rewrites } from './rewrites.ts';
 import { type Phase, RESPONSE_KINDS, type RelayOptions, type Running } from './running.ts';
@@ -236,6 +237,13 @@ export class MysqlRelay {
     if (!running) return;
     const { row } = running.inspection;
     if (row.answer === 'none') return;
+    const { kill } = running.inspection;
+    if (kill) {
+      const { capabilities } = this.#o.downstream;
+      const { done, answer } = killOwn(this.#parts.sessions, this.#session, kill, capabilities);
+      this.#tail = frame(answer, message.nextSequence);
+      return this.#recordOutcome(running, done ? 'ok' : 'error', this.#onOutcomeWritten);
+    }
     const { rowsPerRequest, requestTimeoutMs } = running.limits;
     this.#phase = 'answering';
     running.forwarded = true;

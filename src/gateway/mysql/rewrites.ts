@@ -5,13 +5,10 @@ import { Secret } from '../../model/secret.ts';
 import { encodeAuthSwitch } from '../../wire/mysql/auth-switch.ts';
 import type { Capabilities } from '../../wire/mysql/capabilities.ts';
 import { decodeComChangeUser } from '../../wire/mysql/com-change-user.ts';
-import { decodeComProcessKill } from '../../wire/mysql/com-process-kill.ts';
 import { decodeComSetOption, MULTI_STATEMENTS_OFF } from '../../wire/mysql/com-set-option.ts';
 import { COM } from '../../wire/mysql/commands.ts';
-import { encodeOk, OK_HEADER } from '../../wire/mysql/ok.ts';
 import type { Message } from '../../wire/mysql/packet-assembler.ts';
 import type { DownstreamPayload, UpstreamPayload } from '../../wire/mysql/payload.ts';
-import { SERVER_STATUS_AUTOCOMMIT } from '../../wire/mysql/status.ts';
 import type { Session, SessionEnd } from '../live-session.ts';
 import type { GatewayParts } from '../parts.ts';
 import { clearPassword } from './accept.ts';
@@ -20,6 +17,7 @@ import type { CommandReader } from './command-reader.ts';
 import type { Inspection, Inspector } from './inspect.ts';
 import type { InternalExchange } from './internal-exchange.ts';
 import { internalCommand, internalQuery } from './internal-exchange.ts';
+import { plainOk } from './kill.ts';
 import { preparation } from './upstream.ts';
 
 /** What the relay lends to the commands that the gateway answers itself. */
@@ -44,7 +42,7 @@ export interface RewriteControls {
   end(end: SessionEnd): void;
 }
 
-/** COM_RESET_CONNECTION, COM_CHANGE_USER, COM_PROCESS_KILL and COM_SET_OPTION. */
+/** COM_RESET_CONNECTION, COM_CHANGE_USER and COM_SET_OPTION. */
 export class Rewrites {
   readonly #c: RewriteControls;
 
@@ -59,8 +57,6 @@ export class Rewrites {
         return this.#reset(message.nextSequence, undefined, []);
       case COM.COM_CHANGE_USER:
         return this.#changeUser(message);
-      case COM.COM_PROCESS_KILL:
-        return this.#kill(message);
       case COM.COM_SET_OPTION:
         return this.#setOption(message);
       default:
@@ -150,19 +146,6 @@ export class Rewrites {
     return { reason: 'identity-changed', detail };
   }
 
-  /** KILL by the id of the greeting or of CONNECTION_ID(): only the principal's own requests. */
-  #kill(message: Message): void {
-    const { parts, session } = this.#c;
-    const { connectionId } = decodeComProcessKill(message.payload);
-    const victim = parts.sessions.byConnection(connectionId, session.target.id);
-    if (!victim || victim.principal.id !== session.principal.id) {
-      const detail = `connection ${connectionId} is not one of yours`;
-      return this.#c.deny({ reason: 'not-permitted', detail }, message.nextSequence);
-    }
-    victim.cancelRequest();
-    this.#ok(message.nextSequence);
-  }
-
   #setOption(message: Message): void {
     const { option } = decodeComSetOption(message.payload);
     const { session } = this.#c;
@@ -183,18 +166,6 @@ export class Rewrites {
   }
 
   #ok(sequence: number): void {
-    const ok = encodeOk(
-      {
-        header: OK_HEADER,
-        affectedRows: 0,
-        lastInsertId: 0n,
-        status: SERVER_STATUS_AUTOCOMMIT,
-        warnings: 0,
-        info: '',
-        changes: [],
-      },
-      this.#c.capabilities,
-    );
-    this.#c.answer(ok, sequence);
+    this.#c.answer(plainOk(this.#c.capabilities), sequence);
   }
 }
