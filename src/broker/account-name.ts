@@ -5,8 +5,8 @@ export interface AccountIdentity {
   /** The process that lends: `<installation>.<boot>`. */
   readonly instance: string;
   readonly principalId: string;
-  /** Names the role the account may use. */
-  readonly compositeRole: string;
+  /** Base roles, sorted: one account has one privilege set for all its life. */
+  readonly roles: readonly string[];
 }
 
 /** MariaDB: `CHAR(128)` user names; MySQL: 32 characters. */
@@ -22,10 +22,10 @@ const SHORT_PREFIX = 'pn:';
  * accept this shape only (`lend` in procedures.ts).
  */
 export function accountName(identity: AccountIdentity, limit: AccountNameLimit = 128): string {
-  const { instance, principalId, compositeRole } = identity;
+  const { instance, principalId, roles } = identity;
   const prefix = limit === 32 ? SHORT_PREFIX : MANAGED_PREFIX;
   const head = `${prefix}${instanceTag(instance)}:`;
-  const tail = `:${sha256([instance, principalId, compositeRole]).slice(0, 10)}`;
+  const tail = `:${sha256([instance, principalId, ...roles]).slice(0, 10)}`;
   return head + shown(principalId, limit - head.length - tail.length) + tail;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { FOREIGN_ACCESS } from './foreign-access-query.ts';
 import { ALL_PROCEDURES, BROKER_PROCEDURES, OWNER_ACCOUNT } from './registry-schema.ts';
 
 /**
@@ -18,23 +19,30 @@ export const PROCEDURE_SESSION =
 
 const NAME = 'CHARACTER SET ascii COLLATE ascii_bin';
 
-/** An installation cannot touch another's instances: each belongs to the account that began it. */
-const CHECK_INSTANCE = `PROCEDURE postern.check_instance(p_instance VARCHAR(64) ${NAME})
+/**
+ * Who calls, as bootstrap registered it. An installation cannot touch another's instances: each
+ * belongs to the broker account that began it.
+ */
+const CHECK_INSTANCE = `PROCEDURE postern.check_instance(
+  p_instance VARCHAR(64) ${NAME}, OUT o_broker VARCHAR(128) ${NAME})
 BEGIN
-  DECLARE v_invoker VARCHAR(300);
-  DECLARE v_broker VARCHAR(128) ${NAME};
+  DECLARE v_other VARCHAR(128) ${NAME};
+  -- USER() is who logged in, name@host; a name may contain @ itself, a host may not.
+  SELECT name INTO o_broker FROM postern.broker
+    WHERE name = LEFT(USER(), CHAR_LENGTH(USER()) - LOCATE('@', REVERSE(USER())));
+  IF o_broker IS NULL THEN
+    SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'postern unknown-broker: bootstrap does not know this account';
+  END IF;
   IF p_instance IS NULL OR p_instance NOT REGEXP '\\A[a-z0-9-]{1,32}[.][0-9a-f]{8}\\z' THEN
     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'postern bad-instance: not <installation>.<boot>';
   END IF;
-  -- USER() is who logged in, name@host; a name may contain @ itself, a host may not.
-  SET v_invoker = LEFT(USER(), CHAR_LENGTH(USER()) - LOCATE('@', REVERSE(USER())));
-  SELECT broker INTO v_broker FROM postern.instance
-    WHERE installation = SUBSTRING_INDEX(p_instance, '.', 1) AND broker <> v_invoker LIMIT 1;
-  IF v_broker IS NOT NULL THEN
+  SELECT broker INTO v_other FROM postern.instance
+    WHERE installation = SUBSTRING_INDEX(p_instance, '.', 1) AND broker <> o_broker LIMIT 1;
+  IF v_other IS NOT NULL THEN
     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'postern foreign-instance: it belongs to another broker account';
   END IF;
   INSERT INTO postern.instance (id, installation, broker, heartbeat)
-    VALUES (p_instance, SUBSTRING_INDEX(p_instance, '.', 1), v_invoker, UTC_TIMESTAMP())
+    VALUES (p_instance, SUBSTRING_INDEX(p_instance, '.', 1), o_broker, UTC_TIMESTAMP())
     ON DUPLICATE KEY UPDATE heartbeat = UTC_TIMESTAMP();
   COMMIT;
 END`;
@@ -67,7 +75,7 @@ END`;
  * the hash of the sorted set; whatever else somebody granted to it makes the lease fail.
  */
 const MAKE_COMPOSITE = `PROCEDURE postern.make_composite(
-  p_roles TEXT ${NAME}, OUT o_composite VARCHAR(128) ${NAME})
+  p_broker VARCHAR(128) ${NAME}, p_roles TEXT ${NAME}, OUT o_composite VARCHAR(128) ${NAME})
 BEGIN
   DECLARE v_sorted TEXT ${NAME};
   DECLARE v_found INT;
@@ -78,7 +86,8 @@ BEGIN
   END IF;
   SET STATEMENT group_concat_max_len = 65535 FOR
     SELECT COUNT(*), GROUP_CONCAT(name ORDER BY name SEPARATOR ',') INTO v_found, v_sorted
-    FROM postern.role WHERE ready AND FIND_IN_SET(name, p_roles) > 0;
+    FROM postern.role
+    WHERE ready AND broker = p_broker AND FIND_IN_SET(name, p_roles) > 0;
   IF v_found <> 1 + CHAR_LENGTH(p_roles) - CHAR_LENGTH(REPLACE(p_roles, ',', '')) THEN
     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'postern role-missing: not every role is installed';
   END IF;
@@ -94,8 +103,9 @@ BEGIN
       SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'postern role-altered: somebody granted a role to a composite role';
     END IF;
     EXECUTE IMMEDIATE CONCAT('CREATE ROLE IF NOT EXISTS \`', o_composite, '\`');
-    FOR each IN (SELECT name FROM postern.role WHERE FIND_IN_SET(name, v_sorted) > 0) DO
-      EXECUTE IMMEDIATE CONCAT('GRANT \`', each.name, '\` TO \`', o_composite, '\`');
+    FOR item IN (SELECT name FROM postern.role
+        WHERE broker = p_broker AND FIND_IN_SET(name, v_sorted) > 0) DO
+      EXECUTE IMMEDIATE CONCAT('GRANT \`', item.name, '\` TO \`', o_composite, '\`');
     END FOR;
   END IF;
 END`;
@@ -105,13 +115,14 @@ const LEND = `PROCEDURE postern.lend(
   p_password_hash VARCHAR(64) ${NAME}, p_roles TEXT ${NAME},
   p_issuer VARCHAR(1024) ${NAME}, p_subject VARCHAR(1024) ${NAME}, p_ttl_seconds INT)
 BEGIN
+  DECLARE v_broker VARCHAR(128) ${NAME};
   DECLARE v_composite VARCHAR(128) ${NAME};
   DECLARE v_instance VARCHAR(64) ${NAME};
   DECLARE v_state VARCHAR(16) ${NAME};
   DECLARE v_require VARCHAR(5000) ${NAME};
   DECLARE v_transport VARCHAR(512) ${NAME};
   DECLARE v_account VARCHAR(140) DEFAULT CONCAT('''', p_account, '''@''%''');
-  CALL postern.check_instance(p_instance);
+  CALL postern.check_instance(p_instance, v_broker);
   IF p_account IS NULL
      OR p_account NOT REGEXP '\\Apostern:[0-9a-f]{6}:[A-Za-z0-9._/@#-]{1,103}:[0-9a-f]{10}\\z'
      OR SUBSTRING(p_account, 9, 6) <> LEFT(SHA2(p_instance, 256), 6) THEN
@@ -124,7 +135,7 @@ BEGIN
     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'postern bad-ttl: not between 1 second and 7 days';
   END IF;
   -- How weak a lease may be was decided by bootstrap, not by the caller.
-  SELECT value INTO v_transport FROM postern.meta WHERE name = 'lease_transport';
+  SELECT transport INTO v_transport FROM postern.broker WHERE name = v_broker;
   IF p_issuer IS NOT NULL AND p_subject IS NOT NULL THEN
     IF p_issuer NOT REGEXP '\\A/[\\x20-\\x7e]+\\z' OR p_subject NOT REGEXP '\\A/[\\x20-\\x7e]+\\z' THEN
       SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'postern bad-certificate: not a one-line name';
@@ -138,7 +149,7 @@ BEGIN
   ELSE
     SET v_require = ' REQUIRE NONE';
   END IF;
-  CALL postern.make_composite(p_roles, v_composite);
+  CALL postern.make_composite(v_broker, p_roles, v_composite);
   SELECT instance, state INTO v_instance, v_state FROM postern.lease WHERE account = p_account;
   IF v_instance <> p_instance OR v_state = 'revoked' THEN
     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'postern account-taken: the account is another instance''s, or being revoked';
@@ -173,8 +184,9 @@ END`;
 const REVOKE = `PROCEDURE postern.revoke(
   p_instance VARCHAR(64) ${NAME}, p_account VARCHAR(128) ${NAME})
 BEGIN
+  DECLARE v_broker VARCHAR(128) ${NAME};
   DECLARE v_instance VARCHAR(64) ${NAME};
-  CALL postern.check_instance(p_instance);
+  CALL postern.check_instance(p_instance, v_broker);
   SELECT instance INTO v_instance FROM postern.lease WHERE account = p_account;
   IF v_instance = p_instance THEN
     CALL postern.end_lease(p_account);
@@ -193,91 +205,49 @@ END`;
 const SWEEP = `PROCEDURE postern.sweep(
   p_instance VARCHAR(64) ${NAME}, p_dead_seconds INT)
 BEGIN
+  DECLARE v_broker VARCHAR(128) ${NAME};
   DECLARE v_dead DATETIME DEFAULT
     UTC_TIMESTAMP() - INTERVAL GREATEST(30, IFNULL(p_dead_seconds, 60)) SECOND;
   DECLARE v_installation VARCHAR(32) ${NAME} DEFAULT SUBSTRING_INDEX(p_instance, '.', 1);
-  CALL postern.check_instance(p_instance);
+  CALL postern.check_instance(p_instance, v_broker);
   -- A bounded share at a time: the broker's other calls wait behind this one.
-  FOR each IN (
+  FOR item IN (
     SELECT l.account FROM postern.lease l LEFT JOIN postern.instance i ON i.id = l.instance
     WHERE SUBSTRING_INDEX(l.instance, '.', 1) = v_installation AND (l.state = 'revoked' OR (
       (i.id IS NULL OR i.heartbeat < v_dead) AND l.account NOT IN (
         SELECT CONVERT(p.USER USING ascii) COLLATE ascii_bin FROM information_schema.PROCESSLIST p)))
     LIMIT 50) DO
-    CALL postern.end_lease(each.account);
+    CALL postern.end_lease(item.account);
   END FOR;
   DELETE FROM postern.instance
     WHERE installation = v_installation AND heartbeat < v_dead
     AND id NOT IN (SELECT instance FROM postern.lease);
   COMMIT;
-  FOR each IN (
+  FOR item IN (
     SELECT name FROM postern.composite WHERE last_used < UTC_TIMESTAMP() - INTERVAL 1 HOUR
     AND name NOT IN (SELECT composite FROM postern.lease) LIMIT 50) DO
     DELETE FROM postern.composite
-      WHERE name = each.name AND last_used < UTC_TIMESTAMP() - INTERVAL 1 HOUR;
+      WHERE name = item.name AND last_used < UTC_TIMESTAMP() - INTERVAL 1 HOUR;
     IF ROW_COUNT() = 1 THEN
       COMMIT;
-      EXECUTE IMMEDIATE CONCAT('DROP ROLE IF EXISTS \`', each.name, '\`');
+      EXECUTE IMMEDIATE CONCAT('DROP ROLE IF EXISTS \`', item.name, '\`');
     END IF;
   END FOR;
   SELECT 'version' AS kind, value AS holder, '' AS level, '' AS schema_name, '' AS object_name,
-      '' AS privileges
+      '' AS privileges, '' AS host
     FROM postern.meta WHERE name = 'version'
-  UNION ALL SELECT 'transport', value, '', '', '', ''
-    FROM postern.meta WHERE name = 'lease_transport'
-  UNION ALL SELECT 'account', account, state, '', '', ''
+  UNION ALL SELECT 'transport', transport, '', '', '', '', ''
+    FROM postern.broker WHERE name = v_broker
+  UNION ALL SELECT 'account', account, state, '', '', '', ''
     FROM postern.lease WHERE instance = p_instance
-  UNION ALL SELECT 'foreign', h.name, 'global', '', '', JSON_VALUE(g.Priv, '$.access')
-    FROM mysql.global_priv g JOIN (
-      SELECT 'PUBLIC' AS name UNION ALL SELECT name FROM postern.composite) h ON h.name = g.User
-    WHERE IFNULL(JSON_VALUE(g.Priv, '$.access'), 0) <> 0
-  UNION ALL SELECT 'foreign', h.name, 'schema', d.Db, d.Host, CONCAT_WS(',',
-      __DB_PRIVILEGES__)
-    FROM mysql.db d JOIN (SELECT '' AS name UNION ALL SELECT 'PUBLIC'
-      UNION ALL SELECT name FROM postern.composite) h ON h.name = d.User
-  UNION ALL SELECT 'foreign', h.name, 'table', t.Db, t.Table_name, CONCAT_WS(',',
-      NULLIF(t.Table_priv, ''), NULLIF(t.Column_priv, ''))
-    FROM mysql.tables_priv t JOIN (
-      SELECT 'PUBLIC' AS name UNION ALL SELECT name FROM postern.composite) h ON h.name = t.User
-  UNION ALL SELECT 'foreign', h.name, 'routine', r.Db, r.Routine_name, r.Proc_priv
-    FROM mysql.procs_priv r JOIN (
-      SELECT 'PUBLIC' AS name UNION ALL SELECT name FROM postern.composite) h ON h.name = r.User
-  UNION ALL SELECT 'foreign', 'PUBLIC', 'role', '', m.Role, ''
-    FROM mysql.roles_mapping m WHERE m.User = 'PUBLIC';
+  UNION ALL ${FOREIGN_ACCESS};
 END`;
-
-/** The columns of mysql.db and what they are called in GRANT; see foreign-access.ts. */
-const DB_PRIVILEGE_COLUMNS: readonly (readonly [column: string, privilege: string])[] = [
-  ['Select_priv', 'Select'],
-  ['Insert_priv', 'Insert'],
-  ['Update_priv', 'Update'],
-  ['Delete_priv', 'Delete'],
-  ['Create_priv', 'Create'],
-  ['Drop_priv', 'Drop'],
-  ['Grant_priv', 'Grant option'],
-  ['References_priv', 'References'],
-  ['Index_priv', 'Index'],
-  ['Alter_priv', 'Alter'],
-  ['Create_tmp_table_priv', 'Create temporary tables'],
-  ['Lock_tables_priv', 'Lock tables'],
-  ['Create_view_priv', 'Create view'],
-  ['Show_view_priv', 'Show view'],
-  ['Create_routine_priv', 'Create routine'],
-  ['Alter_routine_priv', 'Alter routine'],
-  ['Execute_priv', 'Execute'],
-  ['Event_priv', 'Event'],
-  ['Trigger_priv', 'Trigger'],
-  ['Delete_history_priv', 'Delete history'],
-];
 
 /** In an order in which each finds what it calls. `SQL SECURITY DEFINER` is said, not assumed. */
 export function procedureStatements(): readonly string[] {
-  const dbPrivileges = DB_PRIVILEGE_COLUMNS.map(
-    ([column, privilege]) => `IF(d.${column} = 'Y', '${privilege}', NULL)`,
-  ).join(', ');
   const bodies = [CHECK_INSTANCE, END_LEASE, MAKE_COMPOSITE, LEND, REVOKE, SWEEP];
   const create = bodies.map((body) => {
-    const [head = '', ...rest] = body.replace('__DB_PRIVILEGES__', dbPrivileges).split('\nBEGIN\n');
+    const [head = '', ...rest] = body.split('\nBEGIN\n');
     const text = [`${head}\nSQL SECURITY DEFINER`, ...rest].join('\nBEGIN\n');
     return `CREATE OR REPLACE DEFINER=${OWNER_ACCOUNT} ${text}`;
   });
@@ -292,5 +262,7 @@ export function procedureStatements(): readonly string[] {
 
 /** The broker's whole rights, for an account already quoted. */
 export function brokerGrants(account: string): readonly string[] {
-  return BROKER_PROCEDURES.map((name) => `GRANT EXECUTE ON PROCEDURE postern.${name} TO ${account}`);
+  return BROKER_PROCEDURES.map(
+    (name) => `GRANT EXECUTE ON PROCEDURE postern.${name} TO ${account}`,
+  );
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { ROLE_ADMIN } from '../compile/sql/desired.ts';
 
 /** The registry's own schema; no DataRole may name it. */
 export const REGISTRY_SCHEMA = 'postern';
 /** Locked, without a password, owner of the procedures; holds only `OWNER_PRIVILEGES`. */
-export const OWNER_ACCOUNT = "'postern_owner'@'localhost'";
+export const OWNER_ACCOUNT = ROLE_ADMIN;
 /** Raised whenever tables or procedures change; a gateway refuses another version's registry. */
 export const REGISTRY_VERSION = '1';
 
@@ -25,15 +26,24 @@ export const REGISTRY_TABLES: readonly string[] = [
   name VARCHAR(64) PRIMARY KEY,
   value VARCHAR(512) NOT NULL
 ) ${TABLE_OPTIONS}`,
-  `CREATE TABLE IF NOT EXISTS postern.role (
+  // One per Target: several may live on one server, and none may lend another's roles.
+  `CREATE TABLE IF NOT EXISTS postern.broker (
   name VARCHAR(128) PRIMARY KEY,
+  target VARCHAR(512) NOT NULL,
+  transport ENUM('certificate', 'tls', 'none') NOT NULL
+) ${TABLE_OPTIONS}`,
+  `CREATE TABLE IF NOT EXISTS postern.role (
+  name VARCHAR(128) NOT NULL,
+  broker VARCHAR(128) NOT NULL,
   data_role VARCHAR(512) NOT NULL,
-  ready BOOLEAN NOT NULL
+  ready BOOLEAN NOT NULL,
+  PRIMARY KEY (name, broker)
 ) ${TABLE_OPTIONS}`,
   `CREATE TABLE IF NOT EXISTS postern.view (
   schema_name VARCHAR(64) NOT NULL,
   name VARCHAR(64) NOT NULL,
   definer VARCHAR(128) NOT NULL,
+  broker VARCHAR(128) NOT NULL,
   PRIMARY KEY (schema_name, name)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
   `CREATE TABLE IF NOT EXISTS postern.instance (
@@ -74,6 +84,7 @@ export const OWNER_PRIVILEGES: readonly string[] = [
   `GRANT SELECT ON mysql.procs_priv TO ${OWNER_ACCOUNT}`,
   `GRANT SELECT ON mysql.roles_mapping TO ${OWNER_ACCOUNT}`,
   `GRANT SELECT ON postern.meta TO ${OWNER_ACCOUNT}`,
+  `GRANT SELECT ON postern.broker TO ${OWNER_ACCOUNT}`,
   `GRANT SELECT ON postern.role TO ${OWNER_ACCOUNT}`,
   `GRANT SELECT, INSERT, UPDATE, DELETE ON postern.instance TO ${OWNER_ACCOUNT}`,
   `GRANT SELECT, INSERT, UPDATE, DELETE ON postern.composite TO ${OWNER_ACCOUNT}`,

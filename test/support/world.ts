@@ -201,8 +201,8 @@ ${this.#options.settings ?? ''}`;
   }
 
   /** (Re-)installs the database side for the declaration as it is now. */
-  bootstrap(): Promise<void> {
-    return bootstrapTarget(join(this.directory, 'policy'), 'data/orders', this.mariadb);
+  async bootstrap(): Promise<void> {
+    await bootstrapTarget(join(this.directory, 'policy'), 'data/orders', this.mariadb);
   }
 
   async startGateway(): Promise<Gateway> {

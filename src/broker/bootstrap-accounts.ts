@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+import { quoteIdentifier, quoteString } from '../compile/sql/quote.ts';
+import { PosternError } from '../model/errors.ts';
+import type { AdminConnection } from '../target/mysql/connection.ts';
+import type { CertificateNames } from './distinguished-name.ts';
+import { brokerGrants, procedureStatements } from './procedures.ts';
+import {
+  BROKER_PROCEDURES,
+  OWNER_ACCOUNT,
+  OWNER_PRIVILEGES,
+  REGISTRY_TABLES,
+  REGISTRY_VERSION,
+} from './registry-schema.ts';
+
+/** How the broker's own login is bound, and the weakest binding its leases may have. */
+export type LeaseTransport =
+  | { readonly transport: 'certificate'; readonly names: CertificateNames }
+  | { readonly transport: 'tls' }
+  | { readonly transport: 'none' };
+
+export interface BrokerAccount {
+  readonly user: string;
+  /** `*` and 40 hex digits; see password-hash.ts. */
+  readonly passwordHash: string;
+  readonly transport: LeaseTransport;
+  /** Target id, for the registry. */
+  readonly targetId: string;
+}
+
+/** Registry, owner, procedures and broker account; every statement may be run again. */
+export function installStatements(broker: BrokerAccount): readonly string[] {
+  const account = `${quoteIdentifier(brokerName(broker.user))}@'%'`;
+  const { transport } = broker.transport;
+  const login = `IDENTIFIED BY PASSWORD ${quoteString(broker.passwordHash)} ${requirement(broker.transport)}`;
+  const registered = [broker.user, broker.targetId, transport].map(quoteString).join(', ');
+  return [
+    ...REGISTRY_TABLES,
+    `CREATE USER IF NOT EXISTS ${OWNER_ACCOUNT} IDENTIFIED VIA mysql_native_password USING 'invalid' ACCOUNT LOCK`,
+    `ALTER USER ${OWNER_ACCOUNT} IDENTIFIED VIA mysql_native_password USING 'invalid' ACCOUNT LOCK`,
+    ...OWNER_PRIVILEGES,
+    ...procedureStatements(),
+    `CREATE USER IF NOT EXISTS ${account} ${login}`,
+    `ALTER USER ${account} ${login}`,
+    ...brokerGrants(account),
+    `REPLACE INTO postern.broker (name, target, transport) VALUES (${registered})`,
+    // Instances of broker accounts that are gone belong to nobody and could never be swept.
+    'DELETE FROM postern.instance WHERE broker NOT IN (SELECT name FROM postern.broker)',
+    `REPLACE INTO postern.meta (name, value) VALUES ('version', '${REGISTRY_VERSION}')`,
+  ];
+}
+
+/** REQUIRE takes no expressions: the texts are literals whose shape is checked instead. */
+export function requirement(transport: LeaseTransport): string {
+  if (transport.transport === 'none') return 'REQUIRE NONE';
+  if (transport.transport === 'tls') return 'REQUIRE SSL';
+  const { issuer, subject } = transport.names;
+  return `REQUIRE ISSUER ${nameLiteral(issuer)} AND SUBJECT ${nameLiteral(subject)}`;
+}
+
+/** Bootstrap sets NO_BACKSLASH_ESCAPES for its session first, so only the quote is special. */
+function nameLiteral(name: string): string {
+  if (!/^\/[\x20-\x7e]+$/.test(name)) {
+    throw new PosternError('usage', { problem: 'A certificate name is not in one-line form.' });
+  }
+  return `'${name.replaceAll("'", "''")}'`;
+}
+
+/** Refuses names that could not be told from managed ones or from the host in USER(). */
+export function brokerName(user: string): string {
+  if (/^[A-Za-z0-9._-]{1,80}$/.test(user) && user !== 'root' && user !== 'postern_owner')
+    return user;
+  const problem = `"${user}" cannot be the broker account: use letters, digits, dot, dash and underscore.`;
+  throw new PosternError('usage', { problem });
+}
+
+/**
+ * What the broker account holds beyond its three procedures, as GRANT statements; empty when all
+ * is well. An account that existed before may have been given anything.
+ */
+export async function surplusBrokerGrants(
+  admin: AdminConnection,
+  user: string,
+): Promise<readonly string[]> {
+  const account = `${quoteIdentifier(brokerName(user))}@'%'`;
+  const { rows } = await admin.query(`SHOW GRANTS FOR ${account}`);
+  const expected = new Set(
+    [...BROKER_PROCEDURES].map((name) => `EXECUTE ON PROCEDURE \`postern\`.\`${name}\``),
+  );
+  return rows
+    .map(([grant]) => grant ?? '')
+    .filter((grant) => !grant.startsWith('GRANT USAGE ON *.* TO ') && !/ TO PUBLIC$/.test(grant))
+    .filter((grant) => {
+      const right = /^GRANT (.*) TO `[^`]*`@`%`$/.exec(grant)?.[1];
+      return right === undefined || !expected.has(right);
+    });
+}

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+import { randomBytes } from 'node:crypto';
+import type { AuditLog } from '../audit/record.ts';
+import { rolesOf } from '../compile/sql/desired.ts';
+import { baseRoleName } from '../compile/sql/role-name.ts';
+import type { Clock, Timer } from '../model/clock.ts';
+import type { DenialReason } from '../model/decision.ts';
+import { PosternError, toPosternError } from '../model/errors.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Log } from '../model/log.ts';
+import type { Principal } from '../model/principal.ts';
+import type { DataRole, Policy, Target } from '../policy/policy.ts';
+import type { AdminConnection } from '../target/mysql/connection.ts';
+import { accountName } from './account-name.ts';
+import { AdminLink } from './admin-link.ts';
+import type { CertificateNames } from './distinguished-name.ts';
+import { exceedingAccess, type ForeignAccess, foreignAccessText } from './foreign-access.ts';
+import { type LeaseEntry, LeaseTable } from './lease-table.ts';
+import { nativePasswordHash, randomPassword } from './password-hash.ts';
+import { Registry, type SweepResult } from './registry.ts';
+import { REGISTRY_VERSION } from './registry-schema.ts';
+
+export interface BrokerOptions {
+  /** The installation; every process adds its own boot id. */
+  readonly instance: string;
+  readonly policy: Policy;
+  readonly target: Target;
+  /** Logs in as the broker account; called again whenever the connection was lost. */
+  readonly connectAdmin: () => Promise<AdminConnection>;
+  /** What leases are bound to; absent only when the Target declares no client certificate. */
+  readonly clientCertificate?: CertificateNames;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly audit: AuditLog;
+  /** A lease nobody used for so long is dropped. */
+  readonly idleTtlMs: number;
+}
+
+export interface LendRequest {
+  readonly principal: Principal;
+  readonly access: { readonly privilegeSetId: string; readonly roleIds: readonly string[] };
+  readonly ttlMs: number;
+}
+
+export interface BrokerProblem {
+  readonly reason: DenialReason;
+  readonly detail: string;
+}
+
+/** Longest wait for a lease (design: issuing has a 2 s deadline). */
+const LEND_DEADLINE_MS = 2_000;
+const REVOKE_DEADLINE_MS = 2_000;
+const SWEEP_DEADLINE_MS = 4_000;
+const HEARTBEAT_MS = 10_000;
+/** How soon an unready target is looked at again; the link's backoff may make it later. */
+const RETRY_MS = 500;
+/** Six missed heartbeats: then another process may clean up after this one. */
+const DEAD_AFTER_SECONDS = 60;
+
+/** Lends accounts on one target. Everything it can do there is three procedures. */
+export class Broker {
+  readonly #options: BrokerOptions;
+  readonly #instance: string;
+  readonly #link: AdminLink;
+  readonly #table = new LeaseTable();
+  readonly #entryOf = new WeakMap<Lease, LeaseEntry>();
+  #roles: readonly DataRole[] = [];
+  #roleNames: ReadonlyMap<string, string> = new Map();
+  #foreign: readonly ForeignAccess[] = [];
+  #serverVersion: string | undefined;
+  #problem: BrokerProblem | undefined;
+  /** True from the first good sweep on: then the loss of the connection alone changes nothing. */
+  #admitted = false;
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+    this.#instance = `${options.instance}.${randomBytes(4).toString('hex')}`;
+    this.#link = new AdminLink({
+      targetName: options.target.id,
+      connect: options.connectAdmin,
+      clock: options.clock,
+    });
+    this.policyChanged(options.policy, options.target);
+  }
+
+  /** What the target says it is; known after the first login. */
+  get serverVersion(): string | undefined {
+    return this.#serverVersion;
+  }
+
+  /** Whether new sessions can be served at all. */
+  get ready(): boolean {
+    return this.#admitted && !this.#stopped;
+  }
+
+  /** Why not; or, while `ready`, why no *new* lease can be had at this moment. */
+  get problem(): BrokerProblem | undefined {
+    return this.#problem;
+  }
+
+  /**
+   * Resolves when the target was reached, checked and swept. Rejects with the first failure; the
+   * broker goes on trying by itself until `stop()`.
+   */
+  async start(): Promise<void> {
+    await this.#beat();
+    if (this.ready) return;
+    const { id: target } = this.#options.target;
+    const problem = this.#problem?.detail ?? 'unknown';
+    throw new PosternError('target-unsupported', { target, problem });
+  }
+
+  /** Leases of roles that are no longer declared are dropped as soon as nobody uses them. */
+  policyChanged(policy: Policy, target: Target): void {
+    this.#roles = rolesOf(policy, target);
+    this.#roleNames = new Map(this.#roles.map((role) => [role.id, baseRoleName(role)]));
+    this.#checkForeignAccess();
+    const declared = new Set(this.#roleNames.values());
+    for (const entry of this.#table.idleFor(0, this.#options.clock.monotonic())) {
+      if (!entry.roles.every((role) => declared.has(role))) this.#drop(entry);
+    }
+  }
+
+  /**
+   * The account of (principal, privilege set), created on first use and shared while in use. Rejects
+   * with `lease-failed` (fact `reason` for a denial reason when there is one) or `audit-unwritable`.
+   */
+  async lend(request: LendRequest): Promise<Lease> {
+    this.#refuseWhenUnfit();
+    const { principal, access, ttlMs } = request;
+    const roles = this.#baseRoles(access.roleIds);
+    const account = accountName({ instance: this.#instance, principalId: principal.id, roles });
+    const revoking = this.#table.get(account)?.revoking;
+    if (revoking) await this.#soon(revoking);
+    const entry = this.#table.add(
+      {
+        account,
+        principalId: principal.id,
+        privilegeSetId: access.privilegeSetId,
+        roles,
+        ttlMs,
+        users: 0,
+        idleSinceMs: this.#options.clock.monotonic(),
+      },
+      this.#options.target.id,
+    );
+    entry.ttlMs = Math.min(entry.ttlMs, ttlMs);
+    // Counted before the wait, so that nothing drops it meanwhile.
+    entry.users += 1;
+    try {
+      if (!this.#table.isFresh(entry, this.#options.clock.monotonic())) await this.#issue(entry);
+      if (!entry.issued || entry.revoking) throw this.#failed('it was revoked meanwhile');
+      const { password, role } = entry.issued;
+      const lease: Lease = {
+        account,
+        password,
+        role,
+        targetName: this.#options.target.id,
+        principalId: principal.id,
+        privilegeSetId: access.privilegeSetId,
+      };
+      this.#entryOf.set(lease, entry);
+      return lease;
+    } catch (thrown) {
+      this.#leave(entry);
+      if (!entry.issued && entry.users === 0) this.#table.remove(entry);
+      throw thrown;
+    }
+  }
+
+  /** Once per lease that was lent; again is harmless. */
+  release(lease: Lease): void {
+    const entry = this.#entryOf.get(lease);
+    if (!entry) return;
+    this.#entryOf.delete(lease);
+    this.#leave(entry);
+  }
+
+  /**
+   * The target refused the lease's login: somebody removed or changed the account there. The next
+   * `lend` makes it anew.
+   */
+  loginRefused(lease: Lease): void {
+    const entry = this.#entryOf.get(lease);
+    if (entry && entry.issued?.password === lease.password) delete entry.issued;
+  }
+
+  /**
+   * LOCK, KILL, DROP on the target; resolves when the account is gone. Tried again until it works
+   * or the broker stops; nobody else waits for it. Every session of the account ends.
+   */
+  revoke(account: string): Promise<void> {
+    const entry = this.#table.get(account);
+    if (!entry) return this.#revokeUntilDone(account);
+    entry.revoking ??= this.#revokeUntilDone(account).then(() => this.#table.remove(entry));
+    return entry.revoking;
+  }
+
+  /** Drops what nobody uses; bounded by the revoke deadline. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#timer?.stop();
+    const idle = this.#table.all().filter((entry) => entry.users === 0 && entry.issued);
+    const drops = idle.map(({ account }) => this.#revokeOnce(account));
+    for (const result of await Promise.allSettled(drops)) {
+      if (result.status === 'rejected') {
+        // The account is bound to our certificate and its password forgotten; a later sweep drops it.
+        this.#options.log.warn('a lease was not dropped', { cause: result.reason });
+      }
+    }
+    await this.#link.close();
+  }
+
+  #refuseWhenUnfit(): void {
+    if (this.#stopped) throw this.#failed('the gateway is stopping', 'draining');
+    if (this.#problem?.reason === 'lease-exceeds-policy') {
+      throw this.#failed(this.#problem.detail, this.#problem.reason);
+    }
+  }
+
+  #baseRoles(roleIds: readonly string[]): readonly string[] {
+    const names = roleIds.map((id) => this.#roleNames.get(id));
+    const roles = names.filter((name) => name !== undefined);
+    if (roles.length !== roleIds.length || roles.length === 0) {
+      throw this.#failed('the policy gives no role for it', 'lease-role-missing');
+    }
+    return [...new Set(roles)].sort();
+  }
+
+  #leave(entry: LeaseEntry): void {
+    entry.users -= 1;
+    if (entry.users === 0) entry.idleSinceMs = this.#options.clock.monotonic();
+  }
+
+  /** One at a time per account: everybody who comes meanwhile gets the same outcome. */
+  #issue(entry: LeaseEntry): Promise<void> {
+    entry.issuing ??= this.#issueNow(entry).finally(() => {
+      delete entry.issuing;
+    });
+    return entry.issuing;
+  }
+
+  async #issueNow(entry: LeaseEntry): Promise<void> {
+    const { clock, clientCertificate } = this.#options;
+    const rotation = entry.issued !== undefined;
+    await this.#record(
+      `${rotation ? 'rotating' : 'lending'} ${entry.account} to ${entry.principalId}`,
+    );
+    const password = randomPassword();
+    const atMs = clock.monotonic();
+    const call = {
+      account: entry.account,
+      passwordHash: nativePasswordHash(password),
+      roles: entry.roles,
+      ...(clientCertificate && { certificate: clientCertificate }),
+      ttlSeconds: Math.max(1, Math.ceil(entry.ttlMs / 1_000)),
+    };
+    try {
+      const role = await this.#run(LEND_DEADLINE_MS, (registry) => registry.lend(call));
+      entry.issued = { password, role, atMs };
+    } catch (thrown) {
+      // Whether the target took the new password is unknown: the old one must not be used again.
+      delete entry.issued;
+      throw this.#lendError(toPosternError(thrown));
+    }
+  }
+
+  #lendError(error: PosternError): PosternError {
+    if (error.code !== 'lease-failed') return this.#failed(error.message, undefined, error);
+    const reasons: Readonly<Record<string, DenialReason>> = {
+      'role-missing': 'lease-role-missing',
+      'role-altered': 'lease-exceeds-policy',
+    };
+    const reason = reasons[String(error.facts['reason'])];
+    return this.#failed(String(error.facts['problem']), reason, error);
+  }
+
+  async #revokeUntilDone(account: string): Promise<void> {
+    for (;;) {
+      try {
+        await this.#revokeOnce(account);
+        return;
+      } catch (cause) {
+        if (this.#stopped) throw cause;
+        this.#options.log.warn('revoking a lease failed; trying again', { account, cause });
+        await this.#pause(Math.max(RETRY_MS, this.#link.backoffMs));
+      }
+    }
+  }
+
+  async #revokeOnce(account: string): Promise<void> {
+    await this.#run(REVOKE_DEADLINE_MS, (registry) => registry.revoke(account));
+    this.#options.audit.append({ event: 'gateway', what: 'lease', detail: `dropped ${account}` });
+  }
+
+  /** An idle lease; a failure is logged and tried again by `revoke`. */
+  #drop(entry: LeaseEntry): void {
+    this.revoke(entry.account).catch((cause: unknown) =>
+      this.#options.log.warn('a lease was not dropped', { account: entry.account, cause }),
+    );
+  }
+
+  /** Heartbeat, sweep and upkeep; then again after a while. Never rejects. */
+  async #beat(): Promise<void> {
+    if (this.#stopped) return;
+    try {
+      const swept = await this.#run(SWEEP_DEADLINE_MS, (registry) =>
+        registry.sweep(DEAD_AFTER_SECONDS),
+      );
+      this.#accept(swept);
+      this.#upkeep(swept);
+    } catch (thrown) {
+      const error = toPosternError(thrown);
+      this.#setProblem({ reason: 'target-unavailable', detail: error.message }, error.cause);
+    }
+    if (this.#stopped) return;
+    const delayMs = this.#problem ? Math.max(RETRY_MS, this.#link.backoffMs) : HEARTBEAT_MS;
+    this.#timer = this.#options.clock.after(delayMs, () => void this.#beat());
+  }
+
+  #accept(swept: SweepResult): void {
+    if (swept.version !== REGISTRY_VERSION) {
+      this.#admitted = false;
+      const detail = `the registry has version ${swept.version || 'unknown'}, this build needs ${REGISTRY_VERSION}: run postern bootstrap`;
+      this.#setProblem({ reason: 'target-unavailable', detail });
+      return;
+    }
+    this.#foreign = swept.foreign;
+    this.#setProblem(undefined);
+    this.#admitted = true;
+    this.#checkForeignAccess();
+  }
+
+  #upkeep({ accounts }: SweepResult): void {
+    const nowMs = this.#options.clock.monotonic();
+    for (const entry of this.#table.lost(accounts)) delete entry.issued;
+    for (const account of this.#table.orphans(accounts)) {
+      this.revoke(account).catch((cause: unknown) =>
+        this.#options.log.warn('a lease was not dropped', { account, cause }),
+      );
+    }
+    for (const entry of this.#table.idleFor(this.#options.idleTtlMs, nowMs)) this.#drop(entry);
+    for (const entry of this.#table.dueForRotation(nowMs)) {
+      this.#issue(entry).catch((cause: unknown) =>
+        this.#options.log.warn('a lease was not rotated', { account: entry.account, cause }),
+      );
+    }
+  }
+
+  /** What PUBLIC and others add to every lease must not exceed what is declared. */
+  #checkForeignAccess(): void {
+    if (!this.#admitted && this.#problem?.reason !== 'lease-exceeds-policy') return;
+    const excess = exceedingAccess(this.#foreign, this.#roles);
+    if (excess.length > 0) {
+      this.#admitted = false;
+      const more = excess.length > 1 ? ` and ${excess.length - 1} more` : '';
+      const first = excess[0] ? foreignAccessText(excess[0]) : '';
+      const detail = `every account on the target holds more than is declared: ${first}${more}; run postern bootstrap --fix`;
+      this.#setProblem({ reason: 'lease-exceeds-policy', detail });
+    } else if (this.#problem?.reason === 'lease-exceeds-policy') {
+      this.#admitted = true;
+      this.#setProblem(undefined);
+    }
+  }
+
+  #setProblem(problem: BrokerProblem | undefined, cause?: unknown): void {
+    if (problem?.detail === this.#problem?.detail) return;
+    this.#problem = problem;
+    const target = this.#options.target.id;
+    if (!problem) {
+      this.#options.log.info('the target is ready', { target, version: this.#serverVersion });
+      return;
+    }
+    this.#options.log.error('the target has a problem', { target, ...problem, cause });
+    const detail = `${target}: ${problem.detail}`;
+    this.#options.audit.append({ event: 'gateway', what: 'finding', detail });
+  }
+
+  #run<T>(deadlineMs: number, use: (registry: Registry) => Promise<T>): Promise<T> {
+    return this.#link.run(deadlineMs, (connection) => {
+      this.#serverVersion = connection.serverVersion;
+      return use(new Registry(connection, this.#instance, this.#options.target.id));
+    });
+  }
+
+  /** A lease is on record before it exists on the target (invariant 1). */
+  #record(detail: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#options.audit.append({ event: 'gateway', what: 'lease', detail }, (ok) => {
+        if (ok) resolve();
+        else {
+          const facts = { path: 'the audit', problem: 'a lease could not be recorded' };
+          reject(new PosternError('audit-unwritable', facts));
+        }
+      });
+    });
+  }
+
+  /** `work`, but no longer than a lease may take. */
+  #soon(work: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#options.clock.after(LEND_DEADLINE_MS, () =>
+        reject(this.#failed('its revocation has not ended yet')),
+      );
+      work.then(resolve, reject).finally(() => timer.stop());
+    });
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(delayMs, resolve));
+  }
+
+  #failed(problem: string, reason?: DenialReason, cause?: unknown): PosternError {
+    const facts = { target: this.#options.target.id, problem, ...(reason && { reason }) };
+    return new PosternError('lease-failed', facts, cause);
+  }
+}
