@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Allowed } from '../model/decision.ts';
 import type { Principal } from '../model/principal.ts';
-import type { DataRole, Deny, Grant, Guardrails, Policy, Target } from './policy.ts';
+import type { Condition, DataRole, Deny, Grant, Guardrails, Policy, Target } from './policy.ts';
 import type { RoleCoverage } from './role-coverage.ts';
 
 /** A grant that matches principal and target, with what its role gives there. */
@@ -54,4 +54,17 @@ export interface Access {
   readonly groupsUnknown: boolean;
   /** The principal's own rights first, then those of whom it acts for. Never empty. */
   readonly rights: readonly Rights[];
+}
+
+/** Everything that `when` of the matching rules reads. */
+export function accessConditions(access: Pick<Access, 'rights'>): readonly Condition[] {
+  return access.rights.flatMap(({ grants, denies, unsure }) => [
+    ...[...grants, ...unsure].flatMap(({ grant }) => grant.when),
+    ...denies.flatMap(({ deny }) => deny.when),
+  ]);
+}
+
+/** When matching grants end, ms since the epoch. */
+export function accessExpiries(access: Access): readonly number[] {
+  return access.grants.flatMap(({ expires }) => expires ?? []);
 }

@@ -37,12 +37,17 @@ export function parseIpRange(text: string): IpRange | undefined {
 /** A range of IPv6 shorter than the mapped prefix, such as `::/0`, does not mean IPv4. */
 export function rangeContains(range: IpRange, address: IpAddress): boolean {
   if (isMapped(address) && range.prefixLength < MAPPED_PREFIX_LENGTH) return false;
-  let left = range.prefixLength;
-  for (let group = 0; group < GROUPS && left > 0; group++, left -= 16) {
-    const mask = left >= 16 ? 0xffff : (0xffff << (16 - left)) & 0xffff;
+  for (let group = 0; group < GROUPS; group++) {
+    const mask = groupMask(range, group);
     if (((range.address[group] ?? 0) & mask) !== ((address[group] ?? 0) & mask)) return false;
   }
   return true;
+}
+
+/** The bits of one 16-bit group that the prefix covers. */
+function groupMask(range: IpRange, group: number): number {
+  const bits = Math.min(16, Math.max(0, range.prefixLength - group * 16));
+  return (0xffff << (16 - bits)) & 0xffff;
 }
 
 function isMapped(address: IpAddress): boolean {
@@ -92,4 +97,28 @@ function v6Groups(text: string): readonly number[] | undefined {
     }
   }
   return groups;
+}
+
+/**
+ * Where membership in the range may change when one walks through all addresses: its first
+ * address, and the one after its last (none after the very last address there is).
+ */
+export function rangeEdges(range: IpRange): readonly IpAddress[] {
+  const first = range.address.map((value, group) => value & groupMask(range, group));
+  const after = range.address.map((value, group) => value | (~groupMask(range, group) & 0xffff));
+  for (let group = GROUPS - 1; group >= 0; group--) {
+    const next = (after[group] ?? 0) + 1;
+    after[group] = next & 0xffff;
+    if (next <= 0xffff) return [first, after];
+  }
+  return [first];
+}
+
+/** In dotted form when it is IPv4, otherwise in full (RFC 4291, 2.2, form 1). */
+export function ipText(address: IpAddress): string {
+  if (!isMapped(address)) return address.map((group) => group.toString(16)).join(':');
+  return address
+    .slice(MAPPED_PREFIX.length)
+    .flatMap((group) => [group >> 8, group & 0xff])
+    .join('.');
 }

@@ -122,3 +122,17 @@ function offsetChange(zone: ZoneOffset, from: number, to: number): number {
   }
   return changed;
 }
+
+const DAY_MS = DAY_MINUTES * MINUTE_MS;
+
+/** When the zone's offset changes between two instants (ms), looked for day by day. */
+export function offsetChanges(zoneName: string, fromMs: number, toMs: number): readonly number[] {
+  const zone = zoneOffset(zoneName);
+  const changes: number[] = [];
+  for (let at = fromMs; at < toMs; at += DAY_MS) {
+    const [from, to] = [at, Math.min(at + DAY_MS, toMs)].map((ms) => Math.floor(ms / MINUTE_MS));
+    if (from === undefined || to === undefined || zone.at(from) === zone.at(to)) continue;
+    changes.push(offsetChange(zone, from, to) * MINUTE_MS);
+  }
+  return changes;
+}

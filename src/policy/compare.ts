@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Decision, RuleReference } from '../model/decision.ts';
+import type { Principal } from '../model/principal.ts';
+import type { Need } from '../model/request.ts';
+import { whenText } from './condition-text.ts';
+import { DecisionEngine, decideLogin, decideRequest, type Surroundings } from './decide.ts';
+import { distinguishedNeeds, rightsTexts } from './needs.ts';
+import type { Grant, Policy } from './policy.ts';
+import type { PrincipalAtom } from './principal-atom.ts';
+import { principalAtoms, targetRules } from './principal-atoms.ts';
+import { asEnforced, needQuestion } from './question.ts';
+import { accessContent } from './rule-content.ts';
+import { type SettingChange, settingChanges } from './setting-changes.ts';
+import { type Situation, situations } from './situations.ts';
+
+/** Somebody concrete for whom both engines gave these two decisions. */
+export interface Witness extends Situation {
+  /** Absent: connecting. */
+  readonly need?: Need;
+  readonly before: Decision;
+  readonly after: Decision;
+}
+
+export interface AccessChange {
+  readonly direction: 'gains' | 'loses';
+  /** Who, as text; `*` stands for everybody no rule names. */
+  readonly subjects: readonly string[];
+  readonly target: string;
+  /** `select, insert on shop.orders`. */
+  readonly rights: readonly string[];
+  /** When the granting rule applies; empty: always. */
+  readonly when: string;
+  /** The grants that give it, in the policy in which it is allowed. */
+  readonly grants: readonly RuleReference[];
+  /** The Deny that takes it away in the other policy, if one does. */
+  readonly deny?: RuleReference;
+  readonly witness: Witness;
+}
+
+export interface PolicyDiff {
+  readonly changes: readonly AccessChange[];
+  /** What is not a right: limits, guardrails, who is trusted to vouch. */
+  readonly settings: readonly SettingChange[];
+  /** Targets for which the work ran over the budget; nothing is claimed about them. */
+  readonly undecided: readonly string[];
+}
+
+export interface CompareOptions {
+  /** From when on rules are compared, ms since the epoch. */
+  readonly nowMs: number;
+  /** How many decisions may be taken; the default is about five seconds of work. */
+  readonly budget?: number;
+}
+
+export const DECISIONS_BUDGET = 4_000_000;
+
+/**
+ * Who gains and who loses what between two policies. Rules are products of sets, so it is enough
+ * to ask both engines about one principal, moment and object of each kind that the rules tell
+ * apart; each change comes with such a witness. Observe mode is looked through: rights are those
+ * that Enforce would give.
+ */
+export function diffPolicies(
+  before: Policy,
+  after: Policy,
+  { nowMs, budget = DECISIONS_BUDGET }: CompareOptions,
+): PolicyDiff {
+  const pair = [asEnforced(before), asEnforced(after)] as const;
+  const comparison = new Comparison(pair, nowMs, budget);
+  const targets = new Set([...before.targets.keys(), ...after.targets.keys()]);
+  const undecided: string[] = [];
+  const changes: AccessChange[] = [];
+  for (const target of [...targets].sort()) {
+    const found = comparison.target(target);
+    if (found) changes.push(...found);
+    else undecided.push(target);
+  }
+  return { changes, settings: settingChanges(before, after), undecided };
+}
+
+/** What one kind of principal gains or loses: a witness for each right. */
+type Differences = ReadonlyMap<string, Witness>;
+
+class Comparison {
+  readonly #policies: readonly [Policy, Policy];
+  readonly #engines: readonly [DecisionEngine, DecisionEngine];
+  readonly #nowMs: number;
+  #budget: number;
+
+  constructor(policies: readonly [Policy, Policy], nowMs: number, budget: number) {
+    this.#policies = policies;
+    this.#engines = [new DecisionEngine(policies[0]), new DecisionEngine(policies[1])];
+    this.#nowMs = nowMs;
+    this.#budget = budget;
+  }
+
+  /** Undefined when the budget is used up. */
+  target(target: string): readonly AccessChange[] | undefined {
+    const needs = [undefined, ...distinguishedNeeds(this.#policies, target)];
+    const bySignature = new Map<string, Differences>();
+    const widest = new WidestFirst();
+    for (const atom of principalAtoms(targetRules(this.#policies, target))) {
+      if (--this.#budget < 0) return undefined;
+      const accesses = this.#engines.map((engine) =>
+        engine.access(atom.principal, target, this.#nowMs),
+      );
+      const [before = '', after = ''] = accesses.map(accessContent);
+      if (before === after) continue;
+      const signature = `${before}\n${after}`;
+      let differences = bySignature.get(signature);
+      if (!differences) {
+        differences = this.#differences(atom, target, needs);
+        if (!differences) return undefined;
+        bySignature.set(signature, differences);
+      }
+      widest.add(atom, differences);
+    }
+    return widest.groups().flatMap(([atoms, found]) => {
+      const [first] = atoms;
+      const witnesses = [...found.values()].map((one) =>
+        first ? this.#witnessOf(first, target, one) : one,
+      );
+      return this.#changes(target, atoms, witnesses);
+    });
+  }
+
+  #differences(
+    atom: PrincipalAtom,
+    target: string,
+    needs: readonly (Need | undefined)[],
+  ): Differences | undefined {
+    const [before, after] = this.#engines;
+    const accesses = this.#engines.flatMap(
+      (engine) => engine.access(atom.principal, target, this.#nowMs) ?? [],
+    );
+    const { principals, surroundings, complete } = situations(
+      atom.principal,
+      accesses,
+      this.#nowMs,
+    );
+    this.#budget -= principals.length * surroundings.length * needs.length;
+    if (!complete || this.#budget < 0) return undefined;
+    const found = new Map<string, Witness>();
+    for (const principal of principals) {
+      for (const moment of surroundings) {
+        const decide = [
+          decider(before, principal, target, moment),
+          decider(after, principal, target, moment),
+        ] as const;
+        for (const need of needs) {
+          const [was, is] = [decide[0](need), decide[1](need)];
+          if (was.effect === is.effect) continue;
+          const key = `${is.effect === 'allow' ? 'gains' : 'loses'} ${JSON.stringify(need)}`;
+          if (found.has(key)) continue;
+          const witness = { principal, surroundings: moment, before: was, after: is };
+          found.set(key, need ? { ...witness, need } : witness);
+        }
+      }
+    }
+    return found;
+  }
+
+  /** The same difference shown by a principal of this kind, asked of both engines again. */
+  #witnessOf(atom: PrincipalAtom, target: string, witness: Witness): Witness {
+    const { need, surroundings } = witness;
+    const principal = withAttributes(atom.principal, witness.principal);
+    const [before, after] = this.#engines.map((engine) =>
+      decider(engine, principal, target, surroundings)(need),
+    );
+    const same = before?.effect === witness.before.effect && after?.effect === witness.after.effect;
+    return same && before && after ? { ...witness, principal, before, after } : witness;
+  }
+
+  /** Changes of one group of principals, a separate one per reason. */
+  #changes(
+    target: string,
+    atoms: readonly PrincipalAtom[],
+    differences: readonly Witness[],
+  ): readonly AccessChange[] {
+    const byReason = new Map<string, Witness[]>();
+    for (const witness of differences) {
+      const { direction, grants, deny } = this.#reason(witness);
+      const key = JSON.stringify([direction, grants.map(({ rule }) => rule.name), deny?.name]);
+      byReason.set(key, [...(byReason.get(key) ?? []), witness]);
+    }
+    return [...byReason.values()].flatMap((witnesses) => {
+      const [witness] = witnesses.filter(({ need }) => need).concat(witnesses);
+      if (!witness) return [];
+      const { direction, grants, deny } = this.#reason(witness);
+      return {
+        direction,
+        subjects: atoms.map(({ text }) => text),
+        target,
+        rights: rightsTexts(witnesses.map(({ need }) => need)),
+        when: conditionsOf(grants),
+        grants: grants.map(({ rule }) => rule),
+        ...(deny && { deny }),
+        witness,
+      };
+    });
+  }
+
+  #reason({ before, after }: Witness) {
+    const gains = after.effect === 'allow';
+    const [allowed, denied] = gains ? [after, before] : [before, after];
+    const [policy, other] = gains ? [this.#policies[1], this.#policies[0]] : this.#policies;
+    const named = new Set(allowed.rules.map(({ name }) => name));
+    const allowing = policy.grants.filter(({ rule }) => named.has(rule.name));
+    const known = new Set(other.grants.map(({ rule }) => rule.name));
+    const added = allowing.filter(({ rule }) => !known.has(rule.name));
+    const byDeny = denied.effect === 'deny' && denied.reason === 'denied-by-rule';
+    return {
+      direction: gains ? ('gains' as const) : ('loses' as const),
+      // Of several grants that allow it, the one that only this policy has is the reason.
+      grants: added.length > 0 && !byDeny ? added : allowing,
+      deny: byDeny ? denied.rules[0] : undefined,
+    };
+  }
+}
+
+/** Claims and method of another principal, at each step of a delegation. */
+function withAttributes(principal: Principal, from: Principal): Principal {
+  const { claims, method } = from;
+  const [person, like] = [principal.onBehalfOf, from.onBehalfOf];
+  return {
+    ...principal,
+    claims,
+    method,
+    ...(person && like && { onBehalfOf: withAttributes(person, like) }),
+  };
+}
+
+/** Decisions of one engine for one principal at one moment; without target everything is denied. */
+function decider(
+  engine: DecisionEngine,
+  principal: Principal,
+  target: string,
+  surroundings: Surroundings,
+): (need: Need | undefined) => Decision {
+  const access = engine.access(principal, target, surroundings.now);
+  if (!access) {
+    const detail = `there is no target ${target}`;
+    return () => ({ effect: 'deny', reason: 'target-unresolved', rules: [], detail });
+  }
+  return (need) =>
+    need
+      ? decideRequest(access, needQuestion(need), surroundings)
+      : decideLogin(access, surroundings);
+}
+
+function conditionsOf(grants: readonly Grant[]): string {
+  const texts = grants.map(({ when, expires }) => {
+    const end = expires === undefined ? [] : [`until ${new Date(expires).toISOString()}`];
+    return [...(when.length > 0 ? [whenText(when)] : []), ...end].join(' ');
+  });
+  // One grant without conditions gives it always.
+  return texts.includes('') ? '' : [...new Set(texts)].join(', or ');
+}
+
+/**
+ * Collects what principals gain and lose, leaving out what a wider principal gains and loses
+ * already: whoever is in two groups is not told apart from whoever is in one of them.
+ */
+class WidestFirst {
+  readonly #told = new Map<string, ReadonlySet<string>[]>();
+  readonly #groups = new Map<string, [PrincipalAtom[], Differences]>();
+
+  add(atom: PrincipalAtom, differences: Differences): void {
+    const left = new Map<string, Witness>();
+    for (const [right, witness] of differences) {
+      const told = this.#told.get(right) ?? [];
+      if (told.some((parts) => isSubset(parts, atom.parts))) continue;
+      told.push(atom.parts);
+      this.#told.set(right, told);
+      left.set(right, witness);
+    }
+    if (left.size === 0) return;
+    const [first] = left.values();
+    const rules = [first?.before.rules, first?.after.rules].map((one) => one?.map((r) => r.name));
+    const key = JSON.stringify([[...left.keys()].sort(), rules]);
+    const group = this.#groups.get(key);
+    if (group) group[0].push(atom);
+    else this.#groups.set(key, [[atom], left]);
+  }
+
+  groups(): readonly (readonly [readonly PrincipalAtom[], Differences])[] {
+    return [...this.#groups.values()];
+  }
+}
+
+function isSubset(small: ReadonlySet<string>, large: ReadonlySet<string>): boolean {
+  if (small.size > large.size) return false;
+  for (const part of small) if (!large.has(part)) return false;
+  return true;
+}
