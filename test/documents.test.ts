@@ -7,6 +7,7 @@ import { generatedDocuments, withPart } from '../scripts/reference.ts';
 import { parseSettings } from '../src/config/read.ts';
 import { DENIAL_REASONS } from '../src/model/decision.ts';
 import { ERROR_CODES } from '../src/model/errors.ts';
+import { checkSources } from '../src/policy/check.ts';
 import { repositoryFile } from './support/repository-file.ts';
 import { filesBelow, readText, tableBelow } from './support/source-files.ts';
 
@@ -51,6 +52,18 @@ describe('documents', () => {
           .map((name) => `${path} -> ${name}`),
       );
     assert.deepEqual(broken, []);
+  });
+
+  it('show declarations that hold on their own, but for what they leave out', () => {
+    const leftOut = ['reference-unknown', 'subject-selects-nothing', 'deny-selects-nothing'];
+    const faults = pages.flatMap(({ path, text }) =>
+      [...text.matchAll(/```yaml\n(apiVersion: postern[\s\S]*?)```/g)].flatMap(([, example = '']) =>
+        checkSources([{ path, text: example }])
+          .diagnostics.filter(({ code }) => !leftOut.includes(code))
+          .map((found) => `${path}: ${found.message}`),
+      ),
+    );
+    assert.deepEqual(faults, []);
   });
 
   it('show a postern.yaml that is accepted', () => {
