@@ -6,7 +6,7 @@ import type { Denied } from '../../model/decision.ts';
 import { PosternError } from '../../model/errors.ts';
 import type { Target } from '../../policy/policy.ts';
 import type { MysqlUpstream } from '../../target/mysql/login.ts';
-import type { Capabilities } from '../../wire/mysql/capabilities.ts';
+import { type Capabilities, CLIENT_SESSION_TRACK } from '../../wire/mysql/capabilities.ts';
 import type { Handshake } from '../../wire/mysql/handshake.ts';
 import { encodeOk, OK_HEADER } from '../../wire/mysql/ok.ts';
 import type { Session, SessionEnd } from '../live-session.ts';
@@ -106,7 +106,8 @@ export class MysqlDoor implements Door {
       },
       state,
     );
-    const missing = wanted & RELAY_REQUIRED & ~upstream.capabilities;
+    const needed = (wanted & RELAY_REQUIRED) | CLIENT_SESSION_TRACK;
+    const missing = needed & ~upstream.capabilities;
     if (missing !== 0n) {
       upstream.socket.destroy();
       throw new PosternError('target-unsupported', {

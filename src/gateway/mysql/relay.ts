@@ -100,7 +100,6 @@ export class MysqlRelay {
       deny: (denial, sequence) => this.#deny(denial, sequence),
       exchange: (commands, done) => this.#runInternal(commands, done),
       ask: (payload, sequence) => this.#send(payload, sequence),
-      resume: () => this.#idle(),
       guard: (run) => this.#guard(run),
       reader: this.#reader,
       downstream: this.#down,
@@ -169,6 +168,9 @@ export class MysqlRelay {
     if (this.#session.ending) {
       this.#tell(this.#session.ending, message.nextSequence);
       return this.#finish(this.#session.ending);
+    }
+    if (isStatement(code) && this.#state.worthAsking) {
+      return this.#rewrites.resynchronise(() => this.#command(message));
     }
     const inspection = this.#inspector.inspect(message.payload);
     const { row } = inspection;
@@ -316,11 +318,12 @@ export class MysqlRelay {
     this.#tail = undefined;
     if (tail) this.#toDownstream.send(tail);
     if (this.#phase !== 'recording') return;
-    // A routine may have switched tracking off inside: ask again before the next statement.
-    if (running && callsRoutine(running.inspection)) {
+    // A routine may have switched tracking off inside, and an EOF tells that something changed but
+    // not what: ask again before the next statement.
+    if (running && (callsRoutine(running.inspection) || this.#answer.walker.unreportedChange)) {
       this.#state.forget();
-      this.#guard(() => this.#rewrites.resynchronise());
-    } else this.#idle();
+    }
+    this.#idle();
   };
 
   #recordOutcome(
@@ -516,6 +519,11 @@ const OUT_OF_MEMORY: SessionEnd = {
 };
 
 const NOT_FORWARDED = { rows: 0, affectedRows: 0, errno: 0 };
+
+/** Its meaning depends on the lexer mode. */
+function isStatement(code: number | undefined): boolean {
+  return code === COM.COM_QUERY || code === COM.COM_STMT_PREPARE;
+}
 
 function callsRoutine({ question, row }: Inspection): boolean {
   return row.answer !== 'prepare' && question.needs.some((need) => need.action === 'execute');

@@ -35,8 +35,6 @@ export interface RewriteControls {
   ask(payload: DownstreamPayload, sequence: number): void;
   /** Runs it so that a fault ends this session and nothing else. */
   guard(run: () => void): void;
-  /** Goes on with the next command without an answer. */
-  resume(): void;
   readonly reader: CommandReader;
   readonly downstream: Socket;
   end(end: SessionEnd): void;
@@ -67,11 +65,11 @@ export class Rewrites {
     }
   }
 
-  /** Learns tracking and lexer mode anew, without an answer to anybody. */
-  resynchronise(): void {
+  /** Learns tracking and lexer mode anew, then goes on with `next`. */
+  resynchronise(next: () => void): void {
     const { session } = this.#c;
     const [, ...withoutRole] = preparation(session.lease, undefined);
-    this.#c.exchange(withoutRole, () => this.#c.resume());
+    this.#c.exchange(withoutRole, next);
   }
 
   /** A reset does not bring the role back (MDEV behaviour): it is set again before the answer. */

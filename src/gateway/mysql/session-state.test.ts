@@ -34,10 +34,9 @@ describe('session-state', () => {
     equal(learnt().schema, 'shop');
   });
 
-  it('follows tracked variables and demands that the status flags agree', () => {
+  it('follows tracked variables', () => {
     const state = learnt();
     state.systemVariable('sql_mode', 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES');
-    equal(mode(state), undefined);
     state.status(SERVER_STATUS_ANSI_QUOTES | SERVER_STATUS_NO_BACKSLASH_ESCAPES);
     equal(mode(state)?.ansiQuotes, true);
     equal(mode(state)?.noBackslashEscapes, true);
@@ -45,10 +44,14 @@ describe('session-state', () => {
     equal(mode(state)?.charset, 'gbk');
   });
 
-  it('denies when the flags say what tracking did not: something went unseen', () => {
+  it('asks when the flags say what tracking did not, and believes the answer', () => {
     const state = learnt();
     state.status(SERVER_STATUS_ANSI_QUOTES);
     equal(mode(state), undefined);
+    equal(state.worthAsking, true);
+    state.learn(['', 'utf8mb4', 'shop', TRACKED, '1']);
+    equal(mode(state)?.ansiQuotes, false);
+    equal(state.worthAsking, false);
   });
 
   it('is blind as soon as tracking is narrowed or switched off', () => {

@@ -32,15 +32,17 @@ export class SessionState {
   #sqlMode: ReadonlySet<string> | undefined;
   #charset: string | undefined;
   #tracking = false;
-  #statusAnsiQuotes: boolean | undefined;
-  #statusNoBackslash: boolean | undefined;
-  readonly #flagsAnsiQuotes: boolean;
+  #lexerFlags = 0;
+  /** Flags as they were when the target was asked: what it said then counts more than they. */
+  #flagsWhenAsked: number | undefined;
+  readonly #flagsOfLexer: number;
   #mode: LexerMode | undefined;
   #modeKnown = false;
 
   /** MariaDB tells ANSI_QUOTES in the status flags, MySQL does not. */
   constructor(flagsAnsiQuotes: boolean) {
-    this.#flagsAnsiQuotes = flagsAnsiQuotes;
+    this.#flagsOfLexer =
+      SERVER_STATUS_NO_BACKSLASH_ESCAPES | (flagsAnsiQuotes ? SERVER_STATUS_ANSI_QUOTES : 0);
   }
 
   /** The answer to STATE_SQL. */
@@ -50,6 +52,7 @@ export class SessionState {
     this.#charset = charset ?? undefined;
     this.schema = schema ?? undefined;
     this.#tracking = tracksEverything(tracked ?? '') && tracksSchema === '1';
+    this.#flagsWhenAsked = this.#lexerFlags;
     this.#modeKnown = false;
   }
 
@@ -57,6 +60,7 @@ export class SessionState {
   forget(): void {
     this.#sqlMode = undefined;
     this.#charset = undefined;
+    this.#flagsWhenAsked = undefined;
     this.#modeKnown = false;
   }
 
@@ -70,13 +74,15 @@ export class SessionState {
   /** Status flags of an OK or EOF packet; cheap when nothing changed. */
   status(flags: number): void {
     this.inTransaction = (flags & (SERVER_STATUS_IN_TRANS | SERVER_STATUS_IN_TRANS_READONLY)) !== 0;
-    const noBackslash = (flags & SERVER_STATUS_NO_BACKSLASH_ESCAPES) !== 0;
-    const ansiQuotes = (flags & SERVER_STATUS_ANSI_QUOTES) !== 0;
-    if (noBackslash !== this.#statusNoBackslash || ansiQuotes !== this.#statusAnsiQuotes) {
-      this.#statusNoBackslash = noBackslash;
-      this.#statusAnsiQuotes = ansiQuotes;
-      this.#modeKnown = false;
-    }
+    const lexerFlags = flags & this.#flagsOfLexer;
+    if (lexerFlags === this.#lexerFlags) return;
+    this.#lexerFlags = lexerFlags;
+    this.#modeKnown = false;
+  }
+
+  /** True when asking the target (STATE_SQL) may tell what is not known now. */
+  get worthAsking(): boolean {
+    return this.mode === undefined && this.#flagsWhenAsked !== this.#lexerFlags;
   }
 
   get mode(): LexerMode | undefined {
@@ -87,13 +93,20 @@ export class SessionState {
     return this.#mode;
   }
 
-  /** Tracking and status flags must agree; a contradiction means that something went unseen. */
+  /**
+   * Tracking and status flags must agree; a contradiction means that something went unseen, or that
+   * a flag is stale (MariaDB leaves ANSI_QUOTES on after a function that set it for itself), which
+   * only the target's own answer tells apart.
+   */
   #compute(): LexerMode | undefined {
     if (!this.#tracking || this.#charset === undefined || !this.#sqlMode) return undefined;
     const ansiQuotes = this.#sqlMode.has('ANSI_QUOTES');
     const noBackslashEscapes = this.#sqlMode.has('NO_BACKSLASH_ESCAPES');
-    if (noBackslashEscapes !== (this.#statusNoBackslash ?? false)) return undefined;
-    if (this.#flagsAnsiQuotes && ansiQuotes !== (this.#statusAnsiQuotes ?? false)) return undefined;
+    const expected =
+      (ansiQuotes ? SERVER_STATUS_ANSI_QUOTES : 0) |
+      (noBackslashEscapes ? SERVER_STATUS_NO_BACKSLASH_ESCAPES : 0);
+    const agrees = (expected & this.#flagsOfLexer) === this.#lexerFlags;
+    if (!agrees && this.#lexerFlags !== this.#flagsWhenAsked) return undefined;
     return {
       charset: this.#charset,
       ansiQuotes,
