@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import {
+  type BootstrapAdmin,
+  type BootstrapOutcome,
+  bootstrapTarget,
+  printBootstrap,
+} from '../../app/bootstrap-target.ts';
+import { PosternError, problemText } from '../../model/errors.ts';
+import { Secret } from '../../model/secret.ts';
+import type { Policy, Target } from '../../policy/policy.ts';
+import { printable } from '../audit-text.ts';
+import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
+import { loadDeclaration } from '../declared-policy.ts';
+
+interface BootstrapOptions {
+  readonly adminUser: string;
+  readonly adminPasswordFile?: string;
+  readonly socket?: string;
+  readonly host?: string;
+  readonly port?: string;
+  readonly print?: boolean;
+  readonly fix?: boolean;
+  readonly json?: boolean;
+}
+
+export const registerBootstrap: RegisterCommand = (program, context, run) => {
+  program
+    .command('bootstrap <target> [paths...]')
+    .description('prepare a MariaDB for leases: registry, procedures, broker account, roles')
+    .option('--admin-user <name>', 'account that installs, with the rights of root', 'root')
+    .option('--admin-password-file <file>', 'its password (default: $POSTERN_ADMIN_PASSWORD, none)')
+    .option('--socket <path>', 'Unix socket of the target')
+    .option('--host <name>', 'address of the target (default: its first Primary endpoint)')
+    .option('--port <number>', 'port of the target')
+    .option('--print', 'print what would be run, and connect to nothing')
+    .option('--fix', 'print the statements that remove rights every account has; run them yourself')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nRun it again after a DataRole changed: new roles are added, then unused ones removed.\nExit code: 0 ready, 1 installed but with findings.',
+    )
+    .action((name: string, paths: string[], options: BootstrapOptions) =>
+      run(() => bootstrap(name, paths, options, context)),
+    );
+};
+
+async function bootstrap(
+  name: string,
+  paths: readonly string[],
+  options: BootstrapOptions,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const policy = await loadDeclaration(paths, context);
+  const target = findTarget(policy, name);
+  if (options.print) {
+    context.out(printBootstrap(policy, target).trimEnd());
+    return 0;
+  }
+  const outcome = await bootstrapTarget(policy, target, adminOf(target, options, context));
+  if (options.json) context.out(JSON.stringify(outcome, null, 2));
+  else printOutcome(target, outcome, options.fix ?? false, context);
+  return hasFindings(outcome) ? 1 : 0;
+}
+
+/** `orders` when there is one of that name, else `namespace/name`. */
+function findTarget(policy: Policy, name: string): Target {
+  const found = [...policy.targets.values()].filter(
+    (target) => target.id === name || target.name === name,
+  );
+  const [target] = found;
+  if (target && found.length === 1) return target;
+  const known = [...policy.targets.keys()].join(', ');
+  const problem =
+    found.length === 0 ? `There is no target ${name}.` : `${name} means several targets.`;
+  throw new PosternError('usage', { problem: `${problem} Declared: ${known}.` });
+}
+
+function adminOf(
+  target: Target,
+  options: BootstrapOptions,
+  context: CommandContext,
+): BootstrapAdmin {
+  return {
+    user: options.adminUser,
+    password: adminPassword(options, context),
+    endpoint: endpointOf(target, options, context),
+  };
+}
+
+function adminPassword(options: BootstrapOptions, context: CommandContext): Secret {
+  if (options.adminPasswordFile === undefined) {
+    return new Secret(context.env['POSTERN_ADMIN_PASSWORD'] ?? '');
+  }
+  const file = resolve(context.cwd, options.adminPasswordFile);
+  try {
+    return new Secret(readFileSync(file, 'utf8').replace(/\r?\n$/, ''));
+  } catch (cause) {
+    throw new PosternError('file-unreadable', { file, problem: problemText(cause) }, cause);
+  }
+}
+
+function endpointOf(
+  target: Target,
+  options: BootstrapOptions,
+  context: CommandContext,
+): BootstrapAdmin['endpoint'] {
+  if (options.socket !== undefined) {
+    if (options.host !== undefined || options.port !== undefined) {
+      throw new PosternError('usage', { problem: 'Give either --socket or --host and --port.' });
+    }
+    return { socketPath: resolve(context.cwd, options.socket) };
+  }
+  const endpoints = 'endpoints' in target.system ? target.system.endpoints : [];
+  const declared = endpoints.find(({ role }) => role === 'Primary') ?? endpoints[0];
+  const port = options.port === undefined ? (declared?.port ?? 3306) : Number(options.port);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new PosternError('usage', { problem: `"${options.port}" is not a port.` });
+  }
+  return { host: options.host ?? declared?.host ?? '127.0.0.1', port };
+}
+
+function hasFindings(outcome: BootstrapOutcome): boolean {
+  const { findings, excess, missing, surplusBrokerGrants } = outcome;
+  return [findings.filter(isRefused), excess, missing, surplusBrokerGrants].some(
+    (list) => list.length > 0,
+  );
+}
+
+function isRefused({ severity }: BootstrapOutcome['findings'][number]): boolean {
+  return severity === 'refused';
+}
+
+function printOutcome(
+  target: Target,
+  outcome: BootstrapOutcome,
+  fix: boolean,
+  context: CommandContext,
+): void {
+  const say = (text: string) => context.out(printable(text));
+  say(
+    `${target.id}: registry, procedures and broker account are in place (${outcome.serverVersion}).`,
+  );
+  if (outcome.passwordFileWritten !== undefined) {
+    say(
+      `The broker's password was made and written to ${outcome.passwordFileWritten} (mode 0600).`,
+    );
+  }
+  for (const role of outcome.added) say(`+ role ${role}`);
+  for (const role of outcome.removed) say(`- role ${role}`);
+  for (const role of outcome.stillLent) say(`  role ${role} is still lent; run this again later.`);
+  for (const { step, problem } of outcome.missing) {
+    const position = step.rule?.position;
+    say(`! ${problem} (${position?.file}:${position?.line}); run this again when it exists.`);
+  }
+  for (const { rule, message, remedy } of outcome.findings) {
+    say(`! ${message} (${rule.position.file}:${rule.position.line}) ${remedy}`);
+  }
+  for (const grant of outcome.surplusBrokerGrants) {
+    say(`! The broker account holds more than its three procedures: ${grant}`);
+  }
+  for (const { text } of outcome.excess) say(`! ${text}: every lease would hold that too.`);
+  if (outcome.excess.length > 0) printFix(outcome, fix, say);
+  if (hasFindings(outcome)) return;
+  say('Next: postern serve');
+}
+
+/** Only printed: taking rights from PUBLIC may concern others, so a person must do it. */
+function printFix(outcome: BootstrapOutcome, fix: boolean, say: (text: string) => void): void {
+  if (!fix) {
+    say('Nothing is served on this target until that is gone; --fix prints the statements.');
+    return;
+  }
+  say('Run these as root on the target, then bootstrap again:');
+  for (const { revoke } of outcome.excess) {
+    for (const statement of revoke) say(`  ${statement};`);
+  }
+}
