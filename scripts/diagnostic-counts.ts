@@ -2,13 +2,14 @@
 import type { TestEvent } from 'node:test/reporters';
 
 /**
- * A node:test reporter that passes on only the closing totals (`pass 12`), one per line, so that
- * the totals of several processes can be added up.
+ * A node:test reporter that passes on only the closing totals (`pass 12`) and the reason of each
+ * skip (`skip why`), one per line, so that the totals of several processes can be added up.
  */
 export default async function* diagnosticCounts(
   source: AsyncIterable<TestEvent>,
 ): AsyncGenerator<string> {
   for await (const event of source) {
+    if (event.type === 'test:pass' && event.data.skip) yield `skip ${event.data.skip}\n`;
     if (event.type !== 'test:diagnostic' || event.data.nesting !== 0) continue;
     if (/^(tests|pass|fail|cancelled|skipped|todo) \d+$/.test(event.data.message)) {
       yield `${event.data.message}\n`;
