@@ -39,7 +39,7 @@ describe('house rules', () => {
   it('names files in kebab-case', () => {
     const faults = files
       .map(({ path }) => path)
-      .filter((path) => !/^[a-z0-9/-]+(\.test)?\.ts$/.test(path));
+      .filter((path) => !/^[a-z0-9/-]+(\.test|\.d)?\.ts$/.test(path));
     none(faults, 'names differ in one way only: by their words');
   });
 
