@@ -35,7 +35,7 @@ export const DIAGNOSTIC_CATALOGUE = {
   'yaml-ambiguous': {
     severity: 'error',
     message: '{value} is {first} in YAML 1.1 and {second} in YAML 1.2.',
-    remedy: 'Quote it: "{value}".',
+    remedy: '{suggestion}',
   },
   'yaml-key': {
     severity: 'error',
@@ -96,7 +96,7 @@ export const DIAGNOSTIC_CATALOGUE = {
   'one-of': {
     severity: 'error',
     message: '{where} must have exactly one of {keys}; it has {found}.',
-    remedy: 'Keep exactly one of them.',
+    remedy: 'Write exactly one of them.',
   },
   // names and references
   'duplicate-name': {

@@ -1,20 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import {
-  type Alias,
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  parseAllDocuments,
-  type Scalar as YamlScalar,
-} from 'yaml';
-import type { DiagnosticList, Place } from './diagnostic.ts';
-import type { Entry, Scalar, TreeNode } from './source-tree.ts';
-import { ambiguity } from './yaml-ambiguity.ts';
+import { LineCounter } from 'yaml';
+import type { DiagnosticList } from './diagnostic.ts';
+import type { TreeNode } from './source-tree.ts';
+import { TreeReader } from './tree-reader.ts';
+import { yamlDocuments } from './yaml-documents.ts';
 
 /** One file of a declaration. */
 export interface Source {
@@ -30,176 +19,24 @@ export interface ParsedDocument {
   readonly root: TreeNode;
 }
 
-/** A declaration is written by hand or generated per service; far below these. */
 export const MAX_FILE_BYTES = 8 * 1024 * 1024;
-const MAX_NODES = 50_000;
-const MAX_DEPTH = 32;
 
 /** YAML text -> documents with the place of every node. Never throws; faults go to `found`. */
 export function parseSource(source: Source, found: DiagnosticList): readonly ParsedDocument[] {
-  const start: Place = { file: source.path, line: 1, column: 1 };
-  const size = Buffer.byteLength(source.text);
+  const { path, text } = source;
+  const size = Buffer.byteLength(text);
   if (size > MAX_FILE_BYTES) {
+    const start = { file: path, line: 1, column: 1 };
     found.add('file-too-large', start, { size, limit: MAX_FILE_BYTES });
     return [];
   }
   const lines = new LineCounter();
-  const documents = readDocuments(source.text, lines, start, found);
-  const parsed: ParsedDocument[] = [];
-  for (const document of documents) {
-    const reader = new TreeReader(document, source.path, lines, found);
-    const root = reader.read();
-    if (root) parsed.push({ source, root });
-  }
-  return parsed;
-}
-
-function readDocuments(
-  text: string,
-  lines: LineCounter,
-  start: Place,
-  found: DiagnosticList,
-): readonly Document[] {
-  try {
-    // A duplicate key is found by TreeReader, with a better place and after resolving the text.
-    const documents = parseAllDocuments(text, {
-      lineCounter: lines,
-      version: '1.2',
-      schema: 'core',
-      uniqueKeys: false,
-      prettyErrors: false,
-      logLevel: 'silent',
-      merge: false,
-    });
-    return 'empty' in documents ? [] : documents;
-  } catch (cause) {
-    // The parser recurses: text nested thousands deep exhausts its stack.
-    if (!(cause instanceof RangeError)) throw cause;
-    found.add('yaml-too-complex', start, { problem: 'it is nested too deeply' });
-    return [];
-  }
-}
-
-/** Stops reading one document; the fault is already recorded. */
-class Abandoned extends Error {}
-
-class TreeReader {
-  readonly #document: Document;
-  readonly #file: string;
-  readonly #lines: LineCounter;
-  readonly #found: DiagnosticList;
-  /** Anchors met so far; the library's own look-up walks the document for every alias. */
-  readonly #anchors = new Map<string, Node>();
-  #nodes = 0;
-
-  constructor(document: Document, file: string, lines: LineCounter, found: DiagnosticList) {
-    this.#document = document;
-    this.#file = file;
-    this.#lines = lines;
-    this.#found = found;
-  }
-
-  read(): TreeNode | undefined {
-    const { contents, directives, errors } = this.#document;
-    for (const error of errors) {
-      const problem = error.message.trim();
-      this.#found.add('yaml-syntax', this.#placeOf(error.pos[0]), { problem });
-    }
-    if (errors.length > 0) return undefined;
-    const place = this.#placeOf(contents?.range?.[0] ?? this.#document.range?.[0] ?? 0);
-    if (directives?.yaml.explicit || Object.keys(directives?.tags ?? {}).length > 1) {
-      const instead = 'Remove the % line; declarations are read as YAML 1.2';
-      this.#found.add('yaml-feature', place, { feature: 'A % directive', instead });
-      return undefined;
-    }
-    if (contents === null || (isScalar(contents) && contents.value === null)) return undefined;
-    try {
-      const root = this.#node(contents, 0);
-      if (root.type === 'map') return root;
-      this.#found.add('document-not-mapping', root.place);
-    } catch (thrown) {
-      if (!(thrown instanceof Abandoned)) throw thrown;
-    }
-    return undefined;
-  }
-
-  #placeOf(offset: number): Place {
-    const { line, col } = this.#lines.linePos(offset);
-    return { file: this.#file, line: Math.max(line, 1), column: Math.max(col, 1) };
-  }
-
-  #node(node: Node | null, depth: number): TreeNode {
-    const place = this.#placeOf(node?.range?.[0] ?? 0);
-    this.#nodes += 1;
-    if (this.#nodes > MAX_NODES) {
-      this.#abandon(place, `it has more than ${MAX_NODES} values, aliases included`);
-    }
-    if (depth > MAX_DEPTH) this.#abandon(place, `it is nested more than ${MAX_DEPTH} deep`);
-    if (isAlias(node)) return this.#alias(node, place, depth);
-    if (node?.anchor !== undefined) this.#anchors.set(node.anchor, node);
-    if (node?.tag !== undefined) {
-      const instead = 'Remove the tag; write text in quotes';
-      this.#found.add('yaml-feature', place, { feature: `The tag ${node.tag}`, instead });
-    }
-    if (isMap(node)) return { type: 'map', place, entries: this.#entries(node.items, depth) };
-    if (isSeq(node)) {
-      const items = node.items.map((item) => this.#node(item as Node | null, depth + 1));
-      return { type: 'list', place, items };
-    }
-    return { type: 'scalar', place, value: this.#scalar(node as YamlScalar | null, place) };
-  }
-
-  #alias(node: Alias, place: Place, depth: number): TreeNode {
-    const target = this.#anchors.get(node.source);
-    if (target !== undefined) return this.#node(target, depth + 1);
-    return this.#abandon(place, `the alias *${node.source} refers to nothing`);
-  }
-
-  #entries(pairs: readonly Pair[], depth: number): ReadonlyMap<string, Entry> {
-    const entries = new Map<string, Entry>();
-    for (const pair of pairs) {
-      const keyNode = pair.key as Node | null;
-      const valueNode = pair.value as Node | null;
-      const keyPlace = this.#placeOf(keyNode?.range?.[0] ?? 0);
-      const key = this.#key(keyNode, keyPlace);
-      // An absent value (`key:`) has no place of its own: the key's serves.
-      const node: TreeNode =
-        valueNode === null
-          ? { type: 'scalar', place: keyPlace, value: null }
-          : this.#node(valueNode, depth + 1);
-      if (key === undefined) continue;
-      if (entries.has(key)) this.#found.add('yaml-duplicate-key', keyPlace, { key });
-      else entries.set(key, { keyPlace, node });
-    }
-    return entries;
-  }
-
-  #key(node: Node | null, place: Place): string | undefined {
-    if (isScalar(node) && typeof node.value === 'string' && node.value !== '__proto__') {
-      if (node.type !== 'PLAIN' || ambiguity(node.value) === undefined) return node.value;
-    }
-    const shown = isScalar(node) ? String(node.source ?? node.value) : 'here';
-    this.#found.add('yaml-key', place, { key: shown });
-    return undefined;
-  }
-
-  #scalar(node: YamlScalar | null, place: Place): Scalar {
-    const value = node?.value ?? null;
-    if (node?.type === 'PLAIN' && node.source !== undefined) {
-      const two = ambiguity(node.source);
-      if (two) this.#found.add('yaml-ambiguous', place, { value: node.source, ...two });
-    }
-    if (typeof value === 'number' && !Number.isFinite(value)) {
-      const instead = 'Write a finite number';
-      this.#found.add('yaml-feature', place, { feature: `The number ${node?.source}`, instead });
-      return 0;
-    }
-    if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
-    return typeof value === 'number' ? value : String(value);
-  }
-
-  #abandon(place: Place, problem: string): never {
-    this.#found.add('yaml-too-complex', place, { problem });
-    throw new Abandoned();
-  }
+  const documents = yamlDocuments(text, lines, (offset, problem) => {
+    const { line, col } = lines.linePos(offset);
+    found.add('yaml-too-complex', { file: path, line, column: col }, { problem });
+  });
+  return documents.flatMap((document) => {
+    const root = new TreeReader(document, path, lines, found).read();
+    return root ? { source, root } : [];
+  });
 }

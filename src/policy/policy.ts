@@ -76,6 +76,13 @@ export interface IdentityProvider {
   /** For `generic`: which claim is the subject, the groups, and what kind of principal it makes. */
   readonly claims: { readonly subject: string; readonly groups?: string; readonly roles?: string };
   readonly makes: 'user' | 'ci' | 'agent';
+  /** How `postern login` asks for a token: a public client that may use the device flow. */
+  readonly login?: {
+    readonly clientId: string;
+    readonly scopes: readonly string[];
+    /** RFC 8707, for providers that choose the audience by it. */
+    readonly resource?: string;
+  };
 }
 
 export interface Team {
@@ -299,7 +306,7 @@ export interface Expectation {
   readonly to: string;
   /** `select shop.orders`: an action and an object; absent: only connecting. */
   readonly do?: { readonly action: Action; readonly object: ObjectPattern };
-  /** Time at which it must hold, ms since the epoch; absent: any time (`when` ignored). */
+  /** Time at which it must hold, ms since the epoch; absent: Allow at some time, Deny at none. */
   readonly at?: number;
   readonly expect: 'Allow' | 'Deny';
 }

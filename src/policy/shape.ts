@@ -28,6 +28,8 @@ export interface ShapedDocument<K extends Kind = Kind> {
   readonly rule: RuleReference;
   readonly spec: Spec<K>;
   readonly parsed: ParsedDocument;
+  /** What was left out because it had faults; the rest is checked all the same. */
+  readonly pruned: readonly Path[];
 }
 
 interface Envelope {
@@ -49,10 +51,15 @@ export function shapeDocument(
   if (kind === undefined) return undefined;
   const schema = DOCUMENT_SCHEMAS.get(kind);
   if (schema === undefined) return undefined;
-  const result = schema.safeParse(plainValue(root));
-  if (!result.success) {
-    for (const issue of result.error.issues) reportIssue(issue, schema, root, found);
-    return undefined;
+  const value = plainValue(root);
+  const first = schema.safeParse(value);
+  let result = first;
+  let pruned: readonly Path[] = [];
+  if (!first.success) {
+    for (const issue of first.error.issues) reportIssue(issue, schema, root, found);
+    pruned = first.error.issues.flatMap((issue) => prune(value, issue));
+    result = schema.safeParse(value);
+    if (!result.success) return undefined;
   }
   const { metadata, spec } = result.data as Envelope;
   const namespace = metadata.namespace ?? '';
@@ -65,7 +72,37 @@ export function shapeDocument(
     rule: { name: `${kind}/${scope}${metadata.name}`, position: root.place },
     spec: spec as Spec<typeof kind>,
     parsed,
+    pruned,
   };
+}
+
+/**
+ * Takes the innermost key that holds a fault out of `value`, so that whatever else the document
+ * says can still be checked: all faults are to be found at once. Lists stay whole or go as a whole,
+ * because diagnostics are placed by index.
+ */
+function prune(value: unknown, issue: z.core.$ZodIssue): readonly Path[] {
+  const path = pathOf(issue);
+  const paths =
+    issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path];
+  return paths.map((at) => {
+    let end = at.length;
+    while (end > 0 && typeof at[end - 1] === 'number') end -= 1;
+    const parent = at.slice(0, end - 1).reduce<unknown>(member, value);
+    const key = at[end - 1];
+    if (typeof parent === 'object' && parent !== null && key !== undefined) {
+      Reflect.deleteProperty(parent, key);
+    }
+    return at.slice(0, end);
+  });
+}
+
+function member(value: unknown, step: string | number): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, step) : undefined;
+}
+
+function pathOf(issue: z.core.$ZodIssue): Path {
+  return issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
 }
 
 function documentKind(root: TreeNode, found: DiagnosticList): Kind | undefined {
@@ -93,7 +130,7 @@ function reportIssue(
   root: TreeNode,
   found: DiagnosticList,
 ): void {
-  const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+  const path = pathOf(issue);
   const place = placeAt(root, path);
   const where = pathText(path);
   if (issue.code === 'unrecognized_keys') {
@@ -112,6 +149,7 @@ function reportIssue(
     return;
   }
   const node = nodeAt(root, path);
+  if (node?.type === 'scalar' && node.ambiguous) return;
   if (node === undefined) {
     const key = String(path.at(-1) ?? '');
     found.add('key-missing', place, { where: pathText(path.slice(0, -1)), key });
@@ -120,7 +158,8 @@ function reportIssue(
   } else if (issue.code === 'invalid_value') {
     found.add('value-invalid', place, { where, ...optionFacts(issue.values, node) });
   } else {
-    const problem = issue.message.replace(/\.$/, '');
+    const empty = issue.code === 'too_small' && issue.origin === 'array';
+    const problem = empty ? 'the list must not be empty' : issue.message;
     found.add('value-invalid', place, { where, problem, suggestion: 'Correct the value.' });
   }
 }

@@ -6,7 +6,13 @@ export type Path = readonly (string | number)[];
 
 /** A parsed value with the place of every part; what diagnostics point into. */
 export type TreeNode =
-  | { readonly type: 'scalar'; readonly place: Place; readonly value: Scalar }
+  | {
+      readonly type: 'scalar';
+      readonly place: Place;
+      readonly value: Scalar;
+      /** YAML versions differ about it; what it is not need not be said as well. */
+      readonly ambiguous?: true;
+    }
   | { readonly type: 'list'; readonly place: Place; readonly items: readonly TreeNode[] }
   | { readonly type: 'map'; readonly place: Place; readonly entries: ReadonlyMap<string, Entry> };
 

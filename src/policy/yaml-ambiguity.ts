@@ -67,7 +67,8 @@ function readNumber11(source: string): Reading | undefined {
   if (/^[-+]?0x[0-9a-fA-F_]+$/.test(source)) {
     return number(sign * Number.parseInt(digits.slice(2), 16));
   }
-  if (/^[-+]?(0|[1-9][0-9_]*)$/.test(source)) return number(sign * Number(digits));
+  // Readers are laxer than the specification about a zero before underscores.
+  if (/^[-+]?(0|[1-9][0-9_]*|0[0-9]*_[0-9_]*)$/.test(source)) return number(sign * Number(digits));
   if (/^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$/.test(source)) {
     const total = digits.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
     return number(sign * total);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { systemClock } from '../../model/clock.ts';
 import { objectText } from '../../model/request.ts';
 import type { Diagnostic } from '../../policy/diagnostic.ts';
 import { diagnosticsText } from '../../policy/diagnostic-text.ts';
@@ -34,8 +35,9 @@ async function check(
   context: CommandContext,
 ): Promise<ExitCode> {
   const from = declarationPaths(paths, context);
-  const loaded = await loadPolicy(from, { cwd: context.cwd, nowMs: Date.now() });
-  const results = loaded.policy ? runExpectations(loaded.policy) : [];
+  const nowMs = systemClock.now();
+  const loaded = await loadPolicy(from, { cwd: context.cwd, nowMs });
+  const results = loaded.policy ? runExpectations(loaded.policy, nowMs) : [];
   const exitCode = exitCodeOf(loaded.diagnostics, results, options.strict ?? false);
   if (options.json) context.out(JSON.stringify(jsonReport(loaded, results), null, 2));
   else printReport(loaded, results, context);

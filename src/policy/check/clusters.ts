@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Labels } from '../../model/principal.ts';
+import type { MaterialSpec } from '../document/field.ts';
 import type { Cluster, Material } from '../policy.ts';
 import type { ShapedDocument } from '../shape.ts';
 import { pathText } from '../source-tree.ts';
@@ -75,7 +76,7 @@ function compareClusters(
   const first = context.clusters.get(firstDocument.name);
   const second = context.clusters.get(document.name);
   if (first === undefined || second === undefined || first === second) return;
-  const shared = sharedIdentity(first, second);
+  const shared = sharedIdentity(first, second, document.spec.bundle);
   if (shared === undefined) return;
   const same = sameLabels(first, second);
   const code = same ? 'cluster-shared' : 'cluster-indistinguishable';
@@ -83,7 +84,11 @@ function compareClusters(
   report(['metadata', 'name'], code, { first: first.name, second: second.name, shared });
 }
 
-function sharedIdentity(first: Cluster, second: Cluster): string | undefined {
+function sharedIdentity(
+  first: Cluster,
+  second: Cluster,
+  written: MaterialSpec,
+): string | undefined {
   const issuer = first.serviceAccountTokens?.issuer;
   if (issuer !== undefined && issuer === second.serviceAccountTokens?.issuer) {
     return `the token issuer ${issuer}`;
@@ -93,7 +98,8 @@ function sharedIdentity(first: Cluster, second: Cluster): string | undefined {
   if (domain === undefined || materialText(first.bundle) !== materialText(second.bundle)) {
     return undefined;
   }
-  return `the trust domain ${domain} and the bundle ${materialText(first.bundle)}`;
+  // As written: a resolved path would differ between machines.
+  return `the trust domain ${domain} and the bundle ${written.file ?? written.env}`;
 }
 
 function materialText(material: Material): string {

@@ -34,7 +34,15 @@ export interface ShapedDocuments {
 export type Report = (path: Path, code: DiagnosticCode, facts?: DiagnosticFacts) => void;
 
 export function reportOn(document: ShapedDocument, found: DiagnosticList): Report {
-  return (path, code, facts) => found.add(code, placeAt(document.parsed.root, path), facts);
+  return (path, code, facts) => {
+    // What a mapping seems to lack may be what was just taken out of it.
+    if (document.pruned.some((gone) => isParent(path, gone))) return;
+    found.add(code, placeAt(document.parsed.root, path), facts);
+  };
+}
+
+function isParent(path: Path, of: Path): boolean {
+  return path.length === of.length - 1 && path.every((step, index) => step === of[index]);
 }
 
 /** Which side of the policy a selector or subject stands on. */

@@ -23,6 +23,7 @@ export function readDocuments(
     if (shaped === undefined) {
       markFaulty(document.root);
     } else {
+      if (shaped.pruned.length > 0) markFaulty(document.root);
       const documents = byKind.get(shaped.kind) ?? [];
       documents.push(shaped);
       byKind.set(shaped.kind, documents);

@@ -84,7 +84,13 @@ function readProvider(document: ProviderDocument, report: Report): IdentityProvi
         }
       : preset.claims,
     makes: oidc.makes ?? preset.makes,
+    ...(oidc.login && { login: readLogin(oidc.login) }),
   };
+}
+
+function readLogin(login: NonNullable<OidcSpec['login']>): NonNullable<IdentityProvider['login']> {
+  const { clientId, scopes, resource } = login;
+  return { clientId, scopes, ...(resource !== undefined && { resource }) };
 }
 
 function refuseForeignKeys(oidc: OidcSpec, preset: Preset, report: Report): void {

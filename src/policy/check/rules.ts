@@ -151,7 +151,12 @@ function ruleSubjects(
     subjectMatchers(subject, ['spec', 'subjects', index], { context, report, effect }),
   );
   // A subject with a fault selects nobody; saying so again would only bury the fault.
-  const explained = context.found.hasErrorsSince(mark) || context.documents.hasFaulty('Cluster');
+  const explained =
+    context.found.hasErrorsSince(mark) ||
+    document.pruned.length > 0 ||
+    (['Cluster', 'Team', 'IdentityProvider'] as const).some((kind) =>
+      context.documents.hasFaulty(kind),
+    );
   if (subjects.length > 0 || explained) return subjects;
   const path = ['spec', 'subjects'];
   const problem = 'none of its subjects matches anybody';

@@ -43,8 +43,9 @@ export function isEmptySelector(selector: SelectorSpec): boolean {
   );
 }
 
-/** `In` and `NotIn` need values, the others take none. */
-export function checkSelector(selector: SelectorSpec, path: Path, report: Report): void {
+/** `In` and `NotIn` need values, the others take none. False when a fault was reported. */
+export function checkSelector(selector: SelectorSpec, path: Path, report: Report): boolean {
+  let valid = true;
   for (const [index, test] of (selector.matchExpressions ?? []).entries()) {
     const wantsValues = test.operator === 'In' || test.operator === 'NotIn';
     if (wantsValues === (test.values !== undefined)) continue;
@@ -52,7 +53,9 @@ export function checkSelector(selector: SelectorSpec, path: Path, report: Report
     const problem = `${test.operator} ${wantsValues ? 'needs' : 'takes no'} "values"`;
     const suggestion = wantsValues ? 'Add "values: [...]".' : 'Remove "values".';
     report(at, 'value-invalid', { where: pathText(at), problem, suggestion });
+    valid = false;
   }
+  return valid;
 }
 
 /** For messages: `env=prod, tier!=test`. */

@@ -47,8 +47,10 @@ export function subjectMatchers(
   if (spec.serviceAccount) return serviceAccountMatchers(spec.serviceAccount, at, place);
   if (spec.spiffeId) return spiffeMatchers(spec.spiffeId, at, place);
   if (spec.any) return anyMatchers(spec.any, at, place);
-  const team = spec.team ?? spec.membersOf ?? spec.workloadsOf;
-  if (team !== undefined) return teamReference(team, key, at, place);
+  for (const list of ['team', 'membersOf', 'workloadsOf'] as const) {
+    const team = spec[list];
+    if (team !== undefined) return teamReference(team, list, at, place);
+  }
   return memberMatchers(spec, path, place);
 }
 
@@ -152,7 +154,7 @@ function anyMatchers(
 
 function teamReference(
   name: string,
-  key: (typeof SUBJECT_KEYS)[number],
+  key: 'team' | 'membersOf' | 'workloadsOf',
   path: Path,
   place: SubjectPlace,
 ): readonly SubjectMatcher[] {
@@ -172,12 +174,18 @@ function teamReference(
   }
   const members = key === 'workloadsOf' ? [] : teamMembers(team, context, effect, silent);
   const workloads = key === 'membersOf' ? [] : teamWorkloads(team, context, effect, silent);
-  const found = [...members, ...workloads];
-  if (found.length === 0) {
-    const what = key === 'membersOf' ? 'members' : key === 'workloadsOf' ? 'workloads' : 'anybody';
-    report(path, 'subject-selects-nothing', { problem: `the Team ${name} has no ${what}` });
+  // An entry that selects nobody was reported where it stands.
+  const lists = {
+    membersOf: ['members'],
+    workloadsOf: ['workloads'],
+    team: ['members', 'workloads'],
+  } as const;
+  const named = lists[key];
+  if (named.every((list) => team.spec[list].length === 0) && team.pruned.length === 0) {
+    const problem = `the Team ${name} has no ${named.join(' and no ')}`;
+    report(path, 'subject-selects-nothing', { problem });
   }
-  return found;
+  return [...members, ...workloads];
 }
 
 export function teamMembers(

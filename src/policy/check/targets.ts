@@ -13,14 +13,14 @@ export function checkTargets(context: CheckContext): void {
   const taken = new Map<string, string>();
   for (const document of context.documents.of('Target')) {
     const report = reportOn(document, context.found);
+    reportClashes(document, taken, report);
+    if (document.spec.enforcement === 'Observe') report(['spec', 'enforcement'], 'target-observed');
     const target = readTarget(document, report);
     if (target === undefined) {
       context.documents.markFaulty(document);
       continue;
     }
     context.targets.set(target.id, target);
-    reportClashes(target, taken, report);
-    if (target.enforcement === 'Observe') report(['spec', 'enforcement'], 'target-observed');
   }
 }
 
@@ -143,11 +143,16 @@ function readVerifiedTls(
 }
 
 /** What resolves a connection to a Target must name one Target only. */
-function reportClashes(target: Target, taken: Map<string, string>, report: Report): void {
-  const { service, port, hostnames, localPort } = target.expose;
+function reportClashes(
+  { spec, name, namespace }: TargetDocument,
+  taken: Map<string, string>,
+  report: Report,
+): void {
+  const { service = name, port, hostnames, localPort } = spec.expose;
+  const id = `${namespace}/${name}`;
   const expose: Path = ['spec', 'expose'];
   const claims: (readonly [Path, string])[] = [
-    [[...expose, 'service'], `service ${service}.${target.namespace} port ${port}`],
+    [[...expose, 'service'], `service ${service}.${namespace} port ${port}`],
     ...hostnames.map((hostname, index): readonly [Path, string] => [
       [...expose, 'hostnames', index],
       `host name ${hostname}`,
@@ -156,7 +161,7 @@ function reportClashes(target: Target, taken: Map<string, string>, report: Repor
   if (localPort !== undefined) claims.push([[...expose, 'localPort'], `local port ${localPort}`]);
   for (const [path, what] of claims) {
     const first = taken.get(what);
-    if (first === undefined) taken.set(what, target.id);
-    else report(path, 'target-clash', { first, second: target.id, what: `the ${what}` });
+    if (first === undefined) taken.set(what, id);
+    else report(path, 'target-clash', { first, second: id, what: `the ${what}` });
   }
 }

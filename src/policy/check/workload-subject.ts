@@ -17,11 +17,11 @@ export function workloadMatchers(
   place: SubjectPlace,
 ): readonly SubjectMatcher[] {
   const { context, effect, report } = place;
-  if (spec.clusters) checkSelector(spec.clusters, [...path, 'clusters'], report);
+  const valid = !spec.clusters || checkSelector(spec.clusters, [...path, 'clusters'], report);
   if (effect === 'allow') lintBreadth(spec, path, report);
   const accounts = (spec.serviceAccounts ?? []).flatMap((text, index) => {
     const at = [...path, 'serviceAccounts', index];
-    return readAccount(text, at, place) ?? [];
+    return readAccount(text, text, at, place) ?? [];
   });
   const clusters = [...context.clusters.values()].filter((cluster) =>
     spec.clusters ? selectorMatches(spec.clusters, cluster.labels, effect) : true,
@@ -29,7 +29,7 @@ export function workloadMatchers(
   if (clusters.length === 0) {
     const wanted = spec.clusters ? selectorText(spec.clusters) : 'everything';
     const problem = `no declared Cluster matches ${wanted}`;
-    if (!context.documents.hasFaulty('Cluster')) {
+    if (valid && !context.documents.hasFaulty('Cluster')) {
       report([...path, 'clusters'], 'subject-selects-nothing', { problem });
     }
     return [];
@@ -67,7 +67,13 @@ interface Account {
 const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const ACCOUNT = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
-function readAccount(text: string, path: Path, place: SubjectPlace): Account | undefined {
+/** `shown` is the whole value that `text` (`namespace/name`) is the end of. */
+function readAccount(
+  text: string,
+  shown: string,
+  path: Path,
+  place: SubjectPlace,
+): Account | undefined {
   const where = pathText(path);
   const [namespace = '', name = '', ...rest] = text.split('/');
   if (name === '*' && rest.length === 0 && NAMESPACE.test(namespace) && place.effect === 'deny') {
@@ -76,14 +82,14 @@ function readAccount(text: string, path: Path, place: SubjectPlace): Account | u
   if (text.includes('*')) {
     place.report(path, 'wildcard-refused', {
       where,
-      problem: `${text} has a wildcard`,
+      problem: `${shown} has a wildcard`,
       suggestion: 'Name each service account; only a Deny may say "namespace/*".',
     });
     return undefined;
   }
   if (rest.length > 0 || !NAMESPACE.test(namespace) || !ACCOUNT.test(name)) {
-    const problem = `${text} is not a service account`;
-    const suggestion = 'Write "namespace/name".';
+    const problem = `${shown} is not a service account`;
+    const suggestion = `Write "${shown === text ? '' : 'cluster/'}namespace/name".`;
     place.report(path, 'value-invalid', { where, problem, suggestion });
     return undefined;
   }
@@ -100,7 +106,7 @@ function namespaceTest(
   const selector = spec.namespaceSelector;
   if (selector === undefined) return {};
   const at = [...path, 'namespaceSelector'];
-  checkSelector(selector, at, report);
+  const valid = checkSelector(selector, at, report);
   const select = (wanted: boolean): Namespaces =>
     new Map(
       clusters.map((cluster) => {
@@ -116,7 +122,7 @@ function namespaceTest(
   }
   const namespaces = select(true);
   if ([...namespaces.values()].some((names) => names.size > 0)) return { namespaces };
-  if (!context.documents.hasFaulty('Cluster')) {
+  if (valid && !context.documents.hasFaulty('Cluster')) {
     const problem = `no namespace listed in the selected Clusters matches ${selectorText(selector)}`;
     report(at, 'subject-selects-nothing', { problem });
   }
@@ -163,7 +169,7 @@ export function serviceAccountMatchers(
   const { context, report } = place;
   const slash = text.indexOf('/');
   const name = slash < 0 ? text : text.slice(0, slash);
-  const account = readAccount(slash < 0 ? '' : text.slice(slash + 1), path, place);
+  const account = readAccount(slash < 0 ? '' : text.slice(slash + 1), text, path, place);
   if (account === undefined) return [];
   const cluster = context.clusters.get(name);
   if (cluster === undefined) {

@@ -26,7 +26,11 @@ export const expectationSpec = z
     do: text
       .optional()
       .describe('`ACTION OBJECT`, such as `select shop.orders`; absent: connecting.'),
-    at: timestamp.optional().describe('When; absent: conditions on time are taken as met.'),
+    at: timestamp
+      .optional()
+      .describe(
+        'When. Absent: `Allow` holds when it is allowed at some time, address and method; `Deny` when at none.',
+      ),
     expect: z.enum(['Allow', 'Deny']).describe('The decision it must give.'),
   })
   .describe('A unit test of the policy. Namespaced.');

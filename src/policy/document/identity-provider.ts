@@ -39,6 +39,16 @@ export const identityProviderSpec = z
           .enum(['user', 'ci', 'agent'])
           .optional()
           .describe('`generic`: the kind of principal its tokens stand for; default `user`.'),
+        login: z
+          .strictObject({
+            clientId: text.describe('Public client that people log in with; no secret.'),
+            scopes: z.array(text).default(['openid']).describe('Scopes to ask for.'),
+            resource: text
+              .optional()
+              .describe('Resource to ask for (RFC 8707), where the provider wants one.'),
+          })
+          .optional()
+          .describe('Lets people get a token with `postern login` (device flow).'),
       })
       .describe('OpenID Connect.'),
     sessionMax: duration
