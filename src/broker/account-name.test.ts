@@ -50,6 +50,6 @@ describe('account-name', () => {
   it('has a form for MySQL', () => {
     const name = accountName(IDENTITY, 32);
     equal(name.length, 32);
-    match(name, /^pn:[0-9a-f]{6}:s\/checkout:[0-9a-f]{10}$/);
+    match(name, /^pn:[0-9a-f]{6}:ts\/checkout:[0-9a-f]{10}$/);
   });
 });
