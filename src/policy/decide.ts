@@ -6,6 +6,7 @@ import { strictestLimits } from './combined-limits.ts';
 import type { Surroundings } from './condition.ts';
 import { isExpired } from './denial.ts';
 import { judgeLogin, judgeRequest, type RequestQuestion } from './judge.ts';
+import { observedRole } from './observe.ts';
 import type { DataRole, Deny, Grant, Policy, SubjectMatcher, Target } from './policy.ts';
 import { privilegeSetId } from './privilege-set.ts';
 import { RoleCoverage } from './role-coverage.ts';
@@ -42,7 +43,7 @@ export class DecisionEngine {
     for (let who: Principal | undefined = principal; who; who = who.onBehalfOf) {
       rights.push(this.#rights(who, target));
     }
-    const roles = commonRoles(rights, now);
+    const roles = withObserved(commonRoles(rights, now), observedRole(this.policy, target));
     return {
       policy: this.policy,
       principal,
@@ -109,6 +110,15 @@ export class DecisionEngine {
     }
     return id;
   }
+}
+
+/** Sorted by id, as lease and audit name them. */
+function withObserved(
+  roles: readonly DataRole[],
+  observed: DataRole | undefined,
+): readonly DataRole[] {
+  if (!observed || roles.includes(observed)) return roles;
+  return [...roles, observed].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /**

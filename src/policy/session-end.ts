@@ -46,14 +46,12 @@ function proofEnds(principal: Principal, policy: Policy, openedAt: number): Sess
   };
 }
 
-function grantsEnd(
-  rights: Rights,
-  target: Target,
-  session: OpenSession,
-): readonly [SessionEnds, SessionEnds] {
+function grantsEnd(rights: Rights, target: Target, session: OpenSession): readonly SessionEnds[] {
   const active = rights.grants
     .filter((matched) => isActive(matched, rights, target, session))
     .map(({ grant }) => grant);
+  // Observe mode lets in whom no grant names: only the proof's end counts then.
+  if (active.length === 0 && target.enforcement === 'Observe') return [];
   const longest = Math.min(...active.map((grant) => grant.session.maxDurationMs));
   const last = Math.max(...active.map((grant) => grant.expires ?? Number.POSITIVE_INFINITY));
   return [

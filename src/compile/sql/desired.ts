@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RuleReference } from '../../model/decision.ts';
+import { observedRole } from '../../policy/observe.ts';
 import type { DataRole, Policy, Target } from '../../policy/policy.ts';
 import type { DesiredRole, DesiredSql, DesiredView, SqlFinding, SqlPlanStep } from './plan-step.ts';
 import { type Emitted, emitPrivilege } from './privilege.ts';
@@ -52,6 +53,8 @@ export function rolesOf(policy: Policy, target: Target): readonly DataRole[] {
     const id = grant.targets.has(target.id) ? grant.roles.get(target.id) : undefined;
     if (id !== undefined) ids.add(id);
   }
+  const observed = observedRole(policy, target);
+  if (observed) ids.add(observed.id);
   return [...ids]
     .sort()
     .map((id) => policy.roles.get(id))

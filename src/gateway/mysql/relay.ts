@@ -21,7 +21,17 @@ import type { InternalExchange } from './internal-exchange.ts';
 import { killOwn } from './kill.ts';
 import { OwnCommands } from './own-commands.ts';
 import { Rewrites } from './rewrites.ts';
-import { type Phase, RESPONSE_KINDS, type RelayOptions, type Running } from './running.ts';
+import {
+  CANCELLED,
+  callsRoutine,
+  isStatement,
+  NOT_FORWARDED,
+  OUT_OF_MEMORY,
+  type Phase,
+  RESPONSE_KINDS,
+  type RelayOptions,
+  type Running,
+} from './running.ts';
 import type { SessionState } from './session-state.ts';
 import { concludePreparation } from './upstream.ts';
 
@@ -504,27 +514,4 @@ export class MysqlRelay {
     if (this.#phase === 'answering' && this.#running) this.#recordOutcome(this.#running, 'unknown');
     this.#finish({ reason: 'command-denied', detail: error.message });
   }
-}
-
-const CANCELLED: Denied = {
-  effect: 'deny',
-  reason: 'session-killed',
-  detail: 'the request was cancelled',
-  rules: [],
-};
-
-const OUT_OF_MEMORY: SessionEnd = {
-  reason: 'limit-memory',
-  detail: 'the gateway holds too many large requests at this moment; try again',
-};
-
-const NOT_FORWARDED = { rows: 0, affectedRows: 0, errno: 0 };
-
-/** Its meaning depends on the lexer mode. */
-function isStatement(code: number | undefined): boolean {
-  return code === COM.COM_QUERY || code === COM.COM_STMT_PREPARE;
-}
-
-function callsRoutine({ question, row }: Inspection): boolean {
-  return row.answer !== 'prepare' && question.needs.some((need) => need.action === 'execute');
 }

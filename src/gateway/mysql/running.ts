@@ -3,8 +3,9 @@ import type { Socket } from 'node:net';
 import type { Denied, Limits } from '../../model/decision.ts';
 import type { MysqlUpstream } from '../../target/mysql/login.ts';
 import type { Capabilities } from '../../wire/mysql/capabilities.ts';
+import { COM } from '../../wire/mysql/commands.ts';
 import type { ResponseKind } from '../../wire/mysql/response-walker.ts';
-import type { Session } from '../live-session.ts';
+import type { Session, SessionEnd } from '../live-session.ts';
 import type { GatewayParts } from '../parts.ts';
 import type { Answer } from './commands.ts';
 import type { Inspection } from './inspect.ts';
@@ -60,3 +61,29 @@ export const RESPONSE_KINDS: Readonly<Record<Exclude<Answer, 'none'>, ResponseKi
   text: 'statistics',
   ok: 'simple',
 };
+
+/** KILL from another connection. */
+export const CANCELLED: Denied = {
+  effect: 'deny',
+  reason: 'session-killed',
+  detail: 'the request was cancelled',
+  rules: [],
+};
+
+/** The process as a whole is out of room. */
+export const OUT_OF_MEMORY: SessionEnd = {
+  reason: 'limit-memory',
+  detail: 'the gateway holds too many large requests at this moment; try again',
+};
+
+/** What a request did that the target never saw. */
+export const NOT_FORWARDED = { rows: 0, affectedRows: 0, errno: 0 };
+
+/** Its meaning depends on the lexer mode. */
+export function isStatement(code: number | undefined): boolean {
+  return code === COM.COM_QUERY || code === COM.COM_STMT_PREPARE;
+}
+
+export function callsRoutine({ question, row }: Inspection): boolean {
+  return row.answer !== 'prepare' && question.needs.some((need) => need.action === 'execute');
+}
