@@ -41,6 +41,10 @@ root=$cache/root
 # Programs unpacked earlier; harmless when there are none.
 use_private_copies() {
   export PATH="$root/usr/sbin:$root/usr/bin:$PATH"
+  export PYTHONPATH="$root/usr/lib/python3/dist-packages${PYTHONPATH:+:$PYTHONPATH}"
+  for folder in "$root"/usr/lib/jvm/java-*/bin; do
+    [ ! -d "$folder" ] || PATH=$folder:$PATH
+  done
   for folder in "$root"/usr/lib/*-linux-gnu* "$root"/lib/*-linux-gnu*; do
     # No empty entry: it would mean the current directory.
     if [ -d "$folder" ]; then
@@ -49,18 +53,13 @@ use_private_copies() {
   done
   # A moved MariaDB finds its messages and scripts only when it is told where it is.
   if [ -x "$root/usr/sbin/mariadbd" ]; then export POSTERN_MARIADB_BASEDIR="$root/usr"; fi
-  export POSTERN_DEBIAN_ROOT="$root"
 }
 [ ! -d "$root" ] || use_private_copies
 
 has() { command -v "$1" >/dev/null; }
-has_pymysql() {
-  PYTHONPATH=$root/usr/lib/python3/dist-packages /usr/bin/python3 -c 'import pymysql' 2>/dev/null
-}
-has_connector_j() {
-  [ -f /usr/share/java/mariadb-java-client.jar ] ||
-    [ -f "$root/usr/share/java/mariadb-java-client.jar" ]
-}
+has_pymysql() { /usr/bin/python3 -c 'import pymysql' 2>/dev/null; }
+connector_j=/usr/share/java/mariadb-java-client.jar
+has_connector_j() { [ -f "$connector_j" ] || [ -f "$root$connector_j" ]; }
 # A Java that starts source files; `java` alone may be a runtime without the compiler.
 has_java() { java --list-modules 2>/dev/null | grep -q '^jdk.compiler'; }
 
@@ -132,6 +131,13 @@ unpack_privately() {
     stop "apt-get download failed; install by hand:$missing"
   for archive in "$cache"/archives/*.deb; do dpkg -x "$archive" "$root"; done
   rm -rf "$cache/archives" "$cache/lists"
+  # Links that packages make to their own files start at /, where nothing was installed.
+  find "$root" -type l | while read -r link; do
+    target=$(readlink "$link")
+    case $target in
+      /*) [ -e "$target" ] || [ ! -e "$root$target" ] || ln -sfn "$root$target" "$link" ;;
+    esac
+  done
   use_private_copies
 }
 
@@ -145,4 +151,6 @@ if [ -n "$missing" ]; then
   fi
 fi
 
+# Where driver tests find it.
+[ ! -f "$root$connector_j" ] || export POSTERN_CONNECTOR_J="$root$connector_j"
 [ $# -eq 0 ] || exec "$@"
