@@ -4,9 +4,11 @@ import { request } from 'node:http';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { readSettings } from '../config/read.ts';
+import { systemClock } from '../model/clock.ts';
 import { PosternError, problemText } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import type { CommandContext } from './command.ts';
+import { storedLogin } from './login-store.ts';
 
 export interface GatewayOptions {
   readonly config: string;
@@ -25,7 +27,10 @@ export function gatewayOptions(command: Command): Command {
     .option('--token-file <file>', 'file with your token (default: $POSTERN_TOKEN, then login)');
 }
 
-/** The caller's token: the file given, else $POSTERN_TOKEN. Throws `usage` when there is none. */
+/**
+ * The caller's token: the file given, else $POSTERN_TOKEN, else what `postern login` kept. Throws
+ * `usage` when there is none.
+ */
 export function callerToken(context: CommandContext, tokenFile: string | undefined): Secret {
   if (tokenFile !== undefined) {
     const file = resolve(context.cwd, tokenFile);
@@ -37,8 +42,12 @@ export function callerToken(context: CommandContext, tokenFile: string | undefin
   }
   const fromEnvironment = context.env['POSTERN_TOKEN'];
   if (fromEnvironment) return new Secret(fromEnvironment.trim());
+  const login = storedLogin(context);
+  if (login && login.expiresAt > systemClock.now()) return login.token;
   throw new PosternError('usage', {
-    problem: 'no token: give --token-file FILE or set POSTERN_TOKEN (postern login gets one)',
+    problem: login
+      ? `the token of ${login.provider} has ended; run postern login again`
+      : 'no token: give --token-file FILE, set POSTERN_TOKEN, or run postern login',
   });
 }
 
