@@ -19,8 +19,6 @@ import type { GatewayParts } from '../parts.ts';
 import { denialMessage, MYSQL_DENIALS } from './errors.ts';
 import type { LoginChannel } from './login-channel.ts';
 
-/** utf8mb4_general_ci: what the greeting names; the driver states its own in the response. */
-const GREETING_CHARSET = 45;
 /** Drivers know it without TLS; what comes back is never used, so it gives nothing away. */
 const GREETING_PLUGIN = 'mysql_native_password';
 const TOKEN_PLUGIN = 'mysql_clear_password';
@@ -32,6 +30,8 @@ export interface Login {
 
 export interface AcceptOptions {
   readonly serverVersion: string;
+  /** The target's default collation: drivers send SET NAMES or not because of it. */
+  readonly charset: number;
   readonly connectionId: number;
   /** What to offer besides TLS: the target's capabilities that the relay implements. */
   readonly offered: Capabilities;
@@ -58,7 +58,7 @@ export async function acceptLogin(
       connectionId: options.connectionId,
       authData: scramble(),
       capabilities: secureContext ? options.offered | CLIENT_SSL : options.offered,
-      charset: GREETING_CHARSET,
+      charset: options.charset,
       status: SERVER_STATUS_AUTOCOMMIT,
       authPlugin: GREETING_PLUGIN,
     }),

@@ -72,6 +72,7 @@ export class MysqlDoor implements Door {
     this.#offered = offeredCapabilities(greeting.capabilities);
     this.#login = await acceptLogin(this.#channel, this.#parts, {
       serverVersion: greeting.serverVersion,
+      charset: greeting.charset,
       connectionId: this.downstreamConnection,
       offered: this.#offered,
       ...(secureContext && { secureContext }),

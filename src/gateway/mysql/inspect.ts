@@ -78,7 +78,7 @@ export class Inspector {
     }
   }
 
-  /** A PREPARE succeeded; `undefined` as the inspection means that it did not. */
+  /** A PREPARE was answered; no inspection means that it was denied or failed. */
   prepared(inspection: Inspection | undefined, statementId = 0): void {
     this.#lastPrepared = inspection;
     if (inspection) this.#prepared.set(statementId, inspection);

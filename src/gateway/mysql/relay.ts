@@ -26,6 +26,7 @@ import {
   callsRoutine,
   isStatement,
   NOT_FORWARDED,
+  newRunning,
   OUT_OF_MEMORY,
   type Phase,
   RESPONSE_KINDS,
@@ -201,7 +202,7 @@ export class MysqlRelay {
       return this.#refuse('command-denied', 'no such prepared statement', message.nextSequence);
     }
     if (!answered) return this.#toUpstream.send(message.framed);
-    this.#running = this.#start(inspection, {}, '');
+    this.#running = newRunning(inspection, {}, '', this.#parts.clock.monotonic());
     this.#forward(message);
   }
 
@@ -216,7 +217,7 @@ export class MysqlRelay {
       return;
     }
     this.#pending = message;
-    this.#running = this.#start(inspection, decision.limits, id);
+    this.#running = newRunning(inspection, decision.limits, id, this.#parts.clock.monotonic());
     this.#parts.audit.append(intent, this.#onIntentWritten);
   }
 
@@ -237,12 +238,6 @@ export class MysqlRelay {
       this.#deny({ reason: 'audit-unavailable', detail }, message.nextSequence, running.id);
     }
   };
-
-  /** Without an id nothing is recorded. */
-  #start(inspection: Inspection, limits: Limits, id: string): Running {
-    const startedAt = this.#parts.clock.monotonic();
-    return { id, inspection, limits, startedAt, recorded: id !== '', forwarded: false };
-  }
 
   #forward(message: Message): void {
     const running = this.#running;
@@ -299,10 +294,13 @@ export class MysqlRelay {
     if (!running) return;
     this.#timer?.stop();
     this.#timer = undefined;
-    const { terminal, status, errno } = this.#answer.walker;
+    const { terminal, status, errno, statementId } = this.#answer.walker;
     if (terminal === 'ok' || terminal === 'eof') this.#state.status(status);
     this.#session.inTransaction = this.#state.inTransaction;
-    this.#prepareAnswered(running, terminal);
+    if (running.inspection.row.answer === 'prepare') {
+      const { inspection } = running;
+      this.#inspector.prepared(terminal === 'prepared' ? inspection : undefined, statementId);
+    }
     const { cut, cutSequence } = running;
     const limited = cut && (cutSequence !== undefined || INTERRUPTED.has(errno)) ? cut : undefined;
     this.#tail = limited
@@ -312,13 +310,6 @@ export class MysqlRelay {
     if (!running.recorded) return this.#onOutcomeWritten();
     const outcome = limited ? 'limited' : terminal === 'err' ? 'error' : 'ok';
     this.#recordOutcome(running, outcome, this.#onOutcomeWritten);
-  }
-
-  #prepareAnswered(running: Running, terminal: AnswerRelay['walker']['terminal']): void {
-    if (running.inspection.row.answer !== 'prepare') return;
-    if (terminal === 'prepared') {
-      this.#inspector.prepared(running.inspection, this.#answer.walker.statementId);
-    } else this.#inspector.prepared(undefined);
   }
 
   readonly #onOutcomeWritten = (): void => {

@@ -52,6 +52,16 @@ export interface Running {
   cutSequence?: number;
 }
 
+/** `startedAt` is monotonic, in ms; without an id nothing is recorded. */
+export function newRunning(
+  inspection: Inspection,
+  limits: Limits,
+  id: string,
+  startedAt: number,
+): Running {
+  return { id, inspection, limits, startedAt, recorded: id !== '', forwarded: false };
+}
+
 export const RESPONSE_KINDS: Readonly<Record<Exclude<Answer, 'none'>, ResponseKind>> = {
   query: 'query',
   prepare: 'prepare',
