@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { RequestOutcome } from '../../audit/record.ts';
 import type { Timer } from '../../model/clock.ts';
-import type { Denied, Limits } from '../../model/decision.ts';
+import type { Denied } from '../../model/decision.ts';
 import { problemText, toPosternError } from '../../model/errors.ts';
 import { Pump } from '../../net/pump.ts';
 import { CLIENT_DEPRECATE_EOF, hasCapability } from '../../wire/mysql/capabilities.ts';
@@ -84,11 +84,9 @@ export class MysqlRelay {
     this.#toDownstream = new Pump(this.#up, this.#down);
     this.#desk = new RequestDesk(options.parts, options.session);
     this.#inspector = new Inspector(options.state, options.statements);
+    const { capabilities, settled } = options.downstream;
     this.#answer = new AnswerRelay(
-      {
-        downstream: options.downstream.capabilities,
-        upstream: options.upstream.capabilities,
-      },
+      { downstream: capabilities, upstream: options.upstream.capabilities },
       options.state,
       {
         send: (bytes) => this.#toDownstream.send(bytes),
@@ -105,8 +103,8 @@ export class MysqlRelay {
       parts: options.parts,
       session: options.session,
       inspector: this.#inspector,
-      capabilities: options.downstream.capabilities,
-      settled: options.downstream.settled,
+      capabilities,
+      settled,
       answer: (payload, sequence) => this.#answerSelf(payload, sequence),
       deny: (denial, sequence) => this.#deny(denial, sequence),
       exchange: (commands, done) => this.#runInternal(commands, done),
@@ -172,13 +170,11 @@ export class MysqlRelay {
 
   #command(message: Message): void {
     const code = message.payload[0];
-    if (code === COM.COM_QUIT) {
-      this.#finish(undefined);
-      return;
-    }
-    if (this.#session.ending) {
-      this.#tell(this.#session.ending, message.nextSequence);
-      return this.#finish(this.#session.ending);
+    if (code === COM.COM_QUIT) return this.#finish(undefined);
+    const { ending } = this.#session;
+    if (ending) {
+      this.#tell(ending, message.nextSequence);
+      return this.#finish(ending);
     }
     if (isStatement(code) && this.#state.worthAsking) {
       return this.#rewrites.resynchronise(() => this.#command(message));
@@ -388,8 +384,7 @@ export class MysqlRelay {
     this.#parts.audit.append(intent, () => this.#deny(refusal, sequence, id));
   }
 
-  // Commands of our own on the principal's connection
-
+  /** Commands of our own on the principal's connection. */
   #runInternal(
     commands: readonly UpstreamPayload[],
     done: (exchange: InternalExchange) => void,
@@ -413,15 +408,12 @@ export class MysqlRelay {
     running.cut = denial;
     this.#cancelUpstream();
     this.#timer?.stop();
-    this.#timer = this.#parts.clock.after(CANCEL_GRACE_MS, () =>
-      this.#abort({ reason: denial.reason, detail: denial.detail }),
-    );
+    this.#timer = this.#parts.clock.after(CANCEL_GRACE_MS, () => this.#abort(denial));
   }
 
   #cancelUpstream(): void {
-    const { id: session, target } = this.#session;
     this.#o.cancel(this.#o.upstream.connectionId).catch((cause: unknown) => {
-      const fields = { session, target: target.id, problem: problemText(cause) };
+      const fields = { session: this.#session.id, problem: problemText(cause) };
       this.#parts.log.warn('cancelling a request failed', fields);
     });
   }
