@@ -45,9 +45,12 @@ export class PacketAssembler {
     return this.#sequence;
   }
 
-  /** Sets the id the next message must start with: 0 for a command, else where it goes on. */
+  /**
+   * Sets the id the next message must start with: 0 for a command, else where it goes on. Within a
+   * message of several packets it changes nothing: that one has started.
+   */
   expectSequence(sequence: number): void {
-    this.#sequence = sequence & 0xff;
+    if (this.#scannedPackets === 0) this.#sequence = sequence & 0xff;
   }
 
   get bufferedBytes(): number {
