@@ -27,6 +27,8 @@ export class LeaseTarget {
   readonly directory = mkdtempSync(join(tmpdir(), 'postern-lease-'));
   readonly events: AuditEvent[] = [];
   readonly #brokers: Broker[] = [];
+  /** The product's timers do not keep a process alive; a test that waits for one must. */
+  readonly #alive = setInterval(() => undefined, 60_000);
   authority!: Authority;
   upstream!: IssuedCertificate;
   mariadb!: TestMariadb;
@@ -166,6 +168,7 @@ export class LeaseTarget {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#alive);
     await Promise.all(this.#brokers.map((broker) => broker.stop()));
     await this.mariadb.stop();
     rmSync(this.directory, { recursive: true, force: true });
