@@ -23,6 +23,8 @@ export interface Witness extends Situation {
 
 export interface AccessChange {
   readonly direction: 'gains' | 'loses';
+  /** True when both policies give it, one of them in more situations (times, claims, ...). */
+  readonly inPart: boolean;
   /** Who, as text; `*` stands for everybody no rule names. */
   readonly subjects: readonly string[];
   readonly target: string;
@@ -78,8 +80,12 @@ export function diffPolicies(
   return { changes, settings: settingChanges(before, after), undecided };
 }
 
-/** What one kind of principal gains or loses: a witness for each right. */
-type Differences = ReadonlyMap<string, Witness>;
+interface Difference extends Witness {
+  inPart: boolean;
+}
+
+/** What one kind of principal gains or loses, by right. */
+type Differences = ReadonlyMap<string, Difference>;
 
 class Comparison {
   readonly #policies: readonly [Policy, Policy];
@@ -140,7 +146,8 @@ class Comparison {
     );
     this.#budget -= principals.length * surroundings.length * needs.length;
     if (!complete || this.#budget < 0) return undefined;
-    const found = new Map<string, Witness>();
+    const found = new Map<string, Difference>();
+    const everAllowed = [new Set<Need | undefined>(), new Set<Need | undefined>()] as const;
     for (const principal of principals) {
       for (const moment of surroundings) {
         const decide = [
@@ -149,19 +156,24 @@ class Comparison {
         ] as const;
         for (const need of needs) {
           const [was, is] = [decide[0](need), decide[1](need)];
+          if (was.effect === 'allow') everAllowed[0].add(need);
+          if (is.effect === 'allow') everAllowed[1].add(need);
           if (was.effect === is.effect) continue;
           const key = `${is.effect === 'allow' ? 'gains' : 'loses'} ${JSON.stringify(need)}`;
           if (found.has(key)) continue;
-          const witness = { principal, surroundings: moment, before: was, after: is };
-          found.set(key, need ? { ...witness, need } : witness);
+          const seen = { principal, surroundings: moment, before: was, after: is, inPart: false };
+          found.set(key, need ? { ...seen, need } : seen);
         }
       }
+    }
+    for (const one of found.values()) {
+      one.inPart = everAllowed.every((needs) => needs.has(one.need));
     }
     return found;
   }
 
   /** The same difference shown by a principal of this kind, asked of both engines again. */
-  #witnessOf(atom: PrincipalAtom, target: string, witness: Witness): Witness {
+  #witnessOf(atom: PrincipalAtom, target: string, witness: Difference): Difference {
     const { need, surroundings } = witness;
     const principal = withAttributes(atom.principal, witness.principal);
     const [before, after] = this.#engines.map((engine) =>
@@ -175,20 +187,23 @@ class Comparison {
   #changes(
     target: string,
     atoms: readonly PrincipalAtom[],
-    differences: readonly Witness[],
+    differences: readonly Difference[],
   ): readonly AccessChange[] {
-    const byReason = new Map<string, Witness[]>();
+    const byReason = new Map<string, Difference[]>();
     for (const witness of differences) {
       const { direction, grants, deny } = this.#reason(witness);
-      const key = JSON.stringify([direction, grants.map(({ rule }) => rule.name), deny?.name]);
+      const names = grants.map(({ rule }) => rule.name);
+      const key = JSON.stringify([direction, witness.inPart, names, deny?.name]);
       byReason.set(key, [...(byReason.get(key) ?? []), witness]);
     }
     return [...byReason.values()].flatMap((witnesses) => {
-      const [witness] = witnesses.filter(({ need }) => need).concat(witnesses);
-      if (!witness) return [];
-      const { direction, grants, deny } = this.#reason(witness);
+      const [shown] = witnesses.filter(({ need }) => need).concat(witnesses);
+      if (!shown) return [];
+      const { direction, grants, deny } = this.#reason(shown);
+      const { inPart, ...witness } = shown;
       return {
         direction,
+        inPart,
         subjects: atoms.map(({ text }) => text),
         target,
         rights: rightsTexts(witnesses.map(({ need }) => need)),
@@ -266,7 +281,7 @@ class WidestFirst {
   readonly #groups = new Map<string, [PrincipalAtom[], Differences]>();
 
   add(atom: PrincipalAtom, differences: Differences): void {
-    const left = new Map<string, Witness>();
+    const left = new Map<string, Difference>();
     for (const [right, witness] of differences) {
       const told = this.#told.get(right) ?? [];
       if (told.some((parts) => isSubset(parts, atom.parts))) continue;

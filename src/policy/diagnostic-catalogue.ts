@@ -265,4 +265,26 @@ export const DIAGNOSTIC_CATALOGUE = {
     message: 'The Grant expired at {expires} and gives nothing any more.',
     remedy: 'Remove it, or set a new "expires".',
   },
+  'rule-dead': {
+    severity: 'warning',
+    message: '{rule} never applies: nobody meets its subjects and conditions at any time.',
+    remedy: 'Correct its subjects or conditions, or remove it.',
+  },
+  'rule-shadowed': {
+    severity: 'warning',
+    message: '{rule} changes nothing: whatever it says, {others} already say at the same time.',
+    remedy: 'Remove it, unless its limits are wanted: those of all Grants that allow still count.',
+  },
+  'grant-denied': {
+    severity: 'warning',
+    message: '{rule} gives nothing: {deny} keeps out everybody it means, such as {witness}.',
+    remedy: 'Remove it, or leave its subjects out of the Deny.',
+  },
+  'rules-undecided': {
+    severity: 'warning',
+    message:
+      'Whether rules on {target} are superfluous was not decided: too many combinations of groups, claims and times.',
+    remedy:
+      'Nothing has to be done; fewer groups, claims and windows per Target are easier to judge.',
+  },
 } as const satisfies Readonly<Record<string, CatalogueEntry>>;

@@ -27,6 +27,7 @@ export function principalAtoms(rules: TargetRules): readonly PrincipalAtom[] {
     ...ciAtoms(rules),
     ...agentAtoms(rules),
     ...delegationAtoms(rules, people),
+    ...anybodyAtoms(rules),
   ];
   const unique = new Map(all.map((atom) => [[...atom.parts].sort().join('\0'), atom]));
   return [...unique.values()].sort((a, b) => a.parts.size - b.parts.size);
@@ -121,6 +122,26 @@ function agentAtoms(rules: TargetRules): readonly PrincipalAtom[] {
         const parts = ['agent', provider, ...itself, ...role];
         return atom(`agent/${provider}/${client}`, details, rules.policies, text, parts);
       }),
+    );
+  });
+}
+
+/** For a Deny that means a whole kind: one of it for each cluster or provider that can vouch. */
+function anybodyAtoms({ denySubjects, policies }: TargetRules): readonly PrincipalAtom[] {
+  const kinds = new Set(ofKind(denySubjects, 'any').map((one) => one.of));
+  const keys = (maps: readonly ReadonlyMap<string, unknown>[]) =>
+    new Set(maps.flatMap((map) => [...map.keys()]));
+  return [...kinds].flatMap((kind) => {
+    if (kind === 'workload') {
+      return [...keys(policies.map(({ clusters }) => clusters))].flatMap((cluster) =>
+        atom(`workload/${cluster}/${OTHER}/${OTHER}`, {}, policies, `workload/${cluster}/*/*`, [
+          'workload',
+          `cluster ${cluster}`,
+        ]),
+      );
+    }
+    return [...keys(policies.map(({ providers }) => providers))].flatMap((provider) =>
+      atom(`${kind}/${provider}/${OTHER}`, {}, policies, `${kind}/${provider}/*`, [kind, provider]),
     );
   });
 }
