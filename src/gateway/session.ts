@@ -174,10 +174,13 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
     session.upstreamConnection = await door.connectUpstream(session, admitted.introduction);
     // The rights may have changed, or the gateway begun to stop, while the target was logging in.
     parts.sessions.add(session);
-    parts.refresh(session);
-    await recordOpened(parts, session, admitted);
-    const end = await door.relay(session).finally(() => parts.sessions.remove(session));
-    recordClosed(parts, session, end);
+    try {
+      parts.refresh(session);
+      await recordOpened(parts, session, admitted);
+      recordClosed(parts, session, await door.relay(session));
+    } finally {
+      parts.sessions.remove(session);
+    }
   } catch (thrown) {
     const error = toPosternError(thrown, parts.ids.decision());
     parts.log.warn('session failed', {
@@ -202,12 +205,13 @@ function leaseReason(error: PosternError): Denied['reason'] {
   const stated = error.facts['reason'];
   if (stated === 'lease-role-missing' || stated === 'lease-exceeds-policy') return stated;
   if (error.code === 'audit-unwritable') return 'audit-unavailable';
+  // The database named at login is unknown (1049) or not within the lease (1044).
+  if (error.facts['errno'] === 1044 || error.facts['errno'] === 1049) return 'not-permitted';
   return error.code === 'lease-failed' ? 'lease-unavailable' : 'target-unavailable';
 }
 
 /** Nothing is relayed before the opening is written. */
 function recordOpened(parts: GatewayParts, session: Session, admitted: Admitted): Promise<void> {
-  parts.meter.sessionOpened(session.target.id);
   const { application, attributes } = admitted.introduction;
   return new Promise((resolve, reject) => {
     parts.audit.append(
@@ -222,10 +226,14 @@ function recordOpened(parts: GatewayParts, session: Session, admitted: Admitted)
         ...(application && { application }),
         attributes: boundedTags(attributes),
       },
-      (ok) =>
-        ok
-          ? resolve()
-          : reject(new PosternError('audit-unwritable', { path: 'audit', problem: 'disk full' })),
+      (ok) => {
+        if (ok) {
+          parts.meter.sessionOpened(session.target.id);
+          resolve();
+        } else {
+          reject(new PosternError('audit-unwritable', { path: 'audit', problem: 'disk full' }));
+        }
+      },
     );
   });
 }

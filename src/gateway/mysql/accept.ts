@@ -80,7 +80,11 @@ export async function acceptLogin(
   }
   // Always switched, whatever the driver sent: an empty answer to another plugin means nothing.
   channel.write(encodeAuthSwitch({ plugin: TOKEN_PLUGIN, data: Buffer.alloc(0) }));
-  const answer = await channel.read('token');
+  const answer = await channel.readUnlessTooLarge('token');
+  if (answer === 'too-large') {
+    const detail = 'the token does not even fit a login message; the limit is 16384 bytes';
+    return { identity: { ok: false, reason: 'token-oversize', detail }, response };
+  }
   const token = clearPassword(answer.payload);
   if (token === '') {
     const detail = 'no token was sent; give the token as the password';

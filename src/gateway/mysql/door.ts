@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import type { IdentityResult } from '../../identity/result.ts';
 import type { Denied } from '../../model/decision.ts';
-import { PosternError } from '../../model/errors.ts';
+import { PosternError, toPosternError } from '../../model/errors.ts';
 import type { Target } from '../../policy/policy.ts';
 import type { MysqlUpstream } from '../../target/mysql/login.ts';
 import { type Capabilities, CLIENT_SESSION_TRACK } from '../../wire/mysql/capabilities.ts';
@@ -38,6 +38,9 @@ export interface DoorOptions {
   readonly target: (target: Target) => MysqlTargetParts;
 }
 
+/** ER_HANDSHAKE_ERROR. */
+const BAD_HANDSHAKE = { errno: 1043, sqlState: '08S01' };
+
 /** One MySQL connection towards a principal. */
 export class MysqlDoor implements Door {
   readonly source: string;
@@ -70,13 +73,17 @@ export class MysqlDoor implements Door {
     }
     this.#greeted = true;
     this.#offered = offeredCapabilities(greeting.capabilities);
-    this.#login = await acceptLogin(this.#channel, this.#parts, {
+    const login = acceptLogin(this.#channel, this.#parts, {
       serverVersion: greeting.serverVersion,
       charset: greeting.charset,
       connectionId: this.downstreamConnection,
       offered: this.#offered,
       ...(secureContext && { secureContext }),
       ...(settled && { settled }),
+    });
+    this.#login = await login.catch((thrown: unknown) => {
+      this.#tellFault(toPosternError(thrown));
+      throw thrown;
     });
     const { identity, response } = this.#login;
     const application = response.attributes['program_name'] ?? response.attributes['_client_name'];
@@ -141,7 +148,10 @@ export class MysqlDoor implements Door {
         capabilities,
       ),
     );
-    const { socket, early } = this.#channel.release();
+    const released = this.#channel.release();
+    // The peer left while the target was logging in.
+    if (!released) return undefined;
+    const { socket, early } = released;
     const { route, statements } = this.#options.target(session.target);
     const broker = this.#parts.brokers.get(session.target.id);
     const relay = new MysqlRelay({
@@ -177,6 +187,12 @@ export class MysqlDoor implements Door {
       socket.end();
       this.#parts.clock.after(1_000, () => socket.destroy());
     } else socket.destroy();
+  }
+
+  /** What is no login gets the error that the target itself would give. */
+  #tellFault({ code, message }: PosternError): void {
+    if (code !== 'malformed-message' && code !== 'unexpected-message') return;
+    this.#channel.write(encodeErr({ ...BAD_HANDSHAKE, message: `Postern: ${message}` }));
   }
 
   #known(): Login {

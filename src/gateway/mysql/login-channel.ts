@@ -24,8 +24,10 @@ export class LoginChannel {
   #waiting: (() => void) | undefined;
   #failure: PosternError | undefined;
   readonly #onData = (chunk: Buffer) => {
+    // Nobody may fill memory by sending on without waiting for answers: what comes after a failure
+    // is read, so that an ERR reaches the peer, and thrown away.
+    if (this.#failure) return;
     this.#assembler.push(chunk);
-    // Nobody may fill memory by sending on without waiting for answers.
     if (this.#assembler.bufferedBytes > 2 * MAX_LOGIN_PAYLOAD_BYTES) this.#fail('too much data');
     this.#waiting?.();
   };
@@ -60,16 +62,25 @@ export class LoginChannel {
   }
 
   async read(state: string): Promise<Message> {
+    const message = await this.readUnlessTooLarge(state);
+    if (message !== 'too-large') return message;
+    throw new PosternError('malformed-message', {
+      message: state,
+      offset: 0,
+      problem: `longer than ${MAX_LOGIN_PAYLOAD_BYTES} bytes`,
+    });
+  }
+
+  /** After `too-large` only a last answer can be written. */
+  async readUnlessTooLarge(state: string): Promise<Message | 'too-large'> {
     this.#assembler.expectSequence(this.#sequence);
     for (;;) {
       if (this.#failure) throw this.#failure;
       const message = this.#assembler.next(MAX_LOGIN_PAYLOAD_BYTES);
       if (message === 'too-large') {
-        throw new PosternError('malformed-message', {
-          message: state,
-          offset: 0,
-          problem: `longer than ${MAX_LOGIN_PAYLOAD_BYTES} bytes`,
-        });
+        this.#sequence = (this.#sequence + 1) & 0xff;
+        this.#fail('too much data');
+        return message;
       }
       if (message) {
         this.#sequence = message.nextSequence;
@@ -106,8 +117,12 @@ export class LoginChannel {
     this.#listen();
   }
 
-  /** Gives the connection to its next owner, paused, with the bytes that came too early. */
-  release(): { socket: Socket | TLSSocket; early: Buffer } {
+  /**
+   * Gives the connection to its next owner, paused, with the bytes that came too early; undefined
+   * when the peer has left (or sent too much) since it was last read from.
+   */
+  release(): { socket: Socket | TLSSocket; early: Buffer } | undefined {
+    if (this.#failure) return undefined;
     this.#unlisten();
     this.#socket.pause();
     return { socket: this.#socket, early: this.#assembler.leftover() };

@@ -22,6 +22,7 @@ import {
   CLIENT_SECURE_CONNECTION,
   CLIENT_SESSION_TRACK,
   CLIENT_TRANSACTIONS,
+  MARIADB_CLIENT_EXTENDED_METADATA,
 } from '../../wire/mysql/capabilities.ts';
 
 /** Concern the login only, which the gateway answers itself: offered whatever the target says. */
@@ -47,11 +48,12 @@ const SHARED_CAPABILITIES =
   CLIENT_RESERVED |
   CLIENT_MULTI_RESULTS |
   CLIENT_PS_MULTI_RESULTS |
-  CLIENT_DEPRECATE_EOF;
+  CLIENT_DEPRECATE_EOF |
+  MARIADB_CLIENT_EXTENDED_METADATA;
 
 /**
  * Offered = the target's AND implemented. Left out on purpose: LOCAL_FILES, COMPRESS, QUERY_ATTRIBUTES,
- * OPTIONAL_RESULTSET_METADATA, zstd and MariaDB's extended capabilities.
+ * OPTIONAL_RESULTSET_METADATA, zstd, and MariaDB's progress, bulk and cached metadata.
  */
 export function offeredCapabilities(target: Capabilities): Capabilities {
   const implemented = SHARED_CAPABILITIES | CLIENT_SESSION_TRACK | CLIENT_MULTI_STATEMENTS;
@@ -59,7 +61,11 @@ export function offeredCapabilities(target: Capabilities): Capabilities {
 }
 
 /** Without these upstream, answers would not have the form that downstream agreed to. */
-export const RELAY_REQUIRED = CLIENT_DEPRECATE_EOF | CLIENT_MULTI_RESULTS | CLIENT_PS_MULTI_RESULTS;
+export const RELAY_REQUIRED =
+  CLIENT_DEPRECATE_EOF |
+  CLIENT_MULTI_RESULTS |
+  CLIENT_PS_MULTI_RESULTS |
+  MARIADB_CLIENT_EXTENDED_METADATA;
 
 /**
  * What to negotiate upstream for a principal that negotiated `wanted`. Session tracking is always

@@ -133,6 +133,9 @@ export class MysqlRelay {
       );
       const { early } = this.#o.downstream;
       if (this.#o.upstream.pending.length > 0) this.#upstreamGone('unexpected bytes after login');
+      // Whoever left before there was anybody to hear it does not say so again.
+      if (this.#up.destroyed) this.#upstreamGone('the target closed the connection');
+      if (this.#down.destroyed || this.#down.readableEnded) this.#downstreamGone();
       if (early.length > 0) this.#onDownstream(early);
       this.#down.resume();
       this.#up.resume();
