@@ -10,9 +10,9 @@ import {
 import { PosternError, problemText } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';
 import type { Policy, Target } from '../../policy/policy.ts';
+import { askedPolicy } from '../asking.ts';
 import { printable } from '../audit-text.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
-import { loadDeclaration } from '../declared-policy.ts';
 
 interface BootstrapOptions {
   readonly adminUser: string;
@@ -52,7 +52,7 @@ async function bootstrap(
   options: BootstrapOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const policy = await loadDeclaration(paths, context);
+  const policy = await askedPolicy({ policy: paths }, context);
   const target = findTarget(policy, name);
   if (options.print) {
     context.out(printBootstrap(policy, target).trimEnd());
