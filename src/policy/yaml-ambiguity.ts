@@ -36,7 +36,10 @@ function readVersion12(source: string): Reading {
   return text(source);
 }
 
-/** The type repository of YAML 1.1 (yaml.org/type): bool, int, float, null, timestamp, merge. */
+/**
+ * The type repository of YAML 1.1 (yaml.org/type): bool, int, float, null, timestamp, merge; and
+ * what widespread readers accept beyond it, because a declaration meets those.
+ */
 function readVersion11(source: string): Reading {
   if (/^(null|Null|NULL|~|)$/.test(source)) return { type: 'null', value: '' };
   if (/^(y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON)$/.test(source)) {
@@ -67,13 +70,18 @@ function readNumber11(source: string): Reading | undefined {
   if (/^[-+]?0x[0-9a-fA-F_]+$/.test(source)) {
     return number(sign * Number.parseInt(digits.slice(2), 16));
   }
-  // Readers are laxer than the specification about a zero before underscores.
-  if (/^[-+]?(0|[1-9][0-9_]*|0[0-9]*_[0-9_]*)$/.test(source)) return number(sign * Number(digits));
+  if (/^[-+]?(0|[1-9][0-9]*)$/.test(source)) return number(sign * Number(digits));
   if (/^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$/.test(source)) {
     const total = digits.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
     return number(sign * total);
   }
-  if (/^[-+]?([0-9][0-9_]*)?\.[0-9_]*([eE][-+][0-9]+)?$/.test(source) && /[0-9]/.test(source)) {
+  // Readers also take underscores where the specification has none.
+  if (source.includes('_') && /^[-+]?[0-9.][0-9_.]*([eE][-+]?[0-9]+)?$/.test(source)) {
+    return number(sign * Number(digits));
+  }
+  if (/^[-+]0o[0-7]+$/.test(source)) return number(sign * Number.parseInt(digits.slice(2), 8));
+  // Without a digit before the "." a sign makes some readers see text.
+  if (/^([-+]?[0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?$/.test(source)) {
     return number(sign * Number(digits));
   }
   if (/^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$/.test(source)) return special(source);
