@@ -105,6 +105,8 @@ export class Gateway {
 
   async #start(): Promise<void> {
     const { settings, clock, log } = this.#o;
+    // Before it is read: what is written meanwhile counts as a change.
+    const seen = await this.#files.fingerprint();
     const loaded = await this.#files.load();
     if (!loaded.policy) {
       for (const fault of loaded.faults) log.error('fault in the declaration', { fault });
@@ -151,8 +153,9 @@ export class Gateway {
     await this.#targets.follow(loaded.policy);
     await this.#listen();
     this.#tick(clock.now());
-    this.#watch = await FileWatch.start({
+    this.#watch = new FileWatch({
       paths: settings.policy,
+      seen,
       fingerprint: () => this.#files.fingerprint(),
       changed: () => this.reload(),
       clock,

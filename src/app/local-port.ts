@@ -101,7 +101,12 @@ async function serve(
     channel.write(
       encodeOk({ ...upstream.ok, header: OK_HEADER, changes: [] }, response.capabilities),
     );
-    const { socket: local, early } = channel.release();
+    const released = channel.release();
+    if (!released) {
+      upstream.socket.destroy();
+      return;
+    }
+    const { socket: local, early } = released;
     join(local, upstream.socket);
     if (early.length > 0) upstream.socket.write(early);
     if (upstream.pending.length > 0) local.write(upstream.pending);

@@ -21,29 +21,18 @@ export class FileWatch {
   #running = false;
   #again = false;
 
-  private constructor(
-    seen: string,
-    options: WatchOptions,
-    watch: (look: () => void) => DirectoryWatch,
-  ) {
+  constructor(options: WatchOptions) {
+    const { paths, seen, fingerprint, changed, clock, log } = options;
     this.#seen = seen;
-    this.#fingerprint = options.fingerprint;
-    this.#changed = options.changed;
-    this.#log = options.log;
-    this.#watch = watch(() => void this.#look());
-  }
-
-  static async start(options: WatchOptions): Promise<FileWatch> {
-    const directories = options.paths.map((path) =>
+    this.#fingerprint = fingerprint;
+    this.#changed = changed;
+    this.#log = log;
+    const directories = paths.map((path) =>
       statSync(path, { throwIfNoEntry: false })?.isDirectory() ? path : dirname(path),
     );
-    const { clock, log } = options;
-    return new FileWatch(
-      await options.fingerprint(),
-      options,
-      (look) =>
-        new DirectoryWatch(directories, look, clock, log, { pollMs: POLL_MS, recursive: true }),
-    );
+    const how = { pollMs: POLL_MS, recursive: true };
+    this.#watch = new DirectoryWatch(directories, () => void this.#look(), clock, log, how);
+    void this.#look();
   }
 
   stop(): void {
@@ -73,6 +62,8 @@ export class FileWatch {
 export interface WatchOptions {
   /** Files and directories. */
   readonly paths: readonly string[];
+  /** The fingerprint of what is in use. */
+  readonly seen: string;
   readonly fingerprint: () => Promise<string>;
   readonly changed: () => Promise<unknown>;
   readonly clock: Clock;

@@ -7,6 +7,7 @@ import { PosternError, toPosternError } from '../../model/errors.ts';
 import type { Target } from '../../policy/policy.ts';
 import type { MysqlUpstream } from '../../target/mysql/login.ts';
 import { type Capabilities, CLIENT_SESSION_TRACK } from '../../wire/mysql/capabilities.ts';
+import { encodeErr } from '../../wire/mysql/err.ts';
 import type { Handshake } from '../../wire/mysql/handshake.ts';
 import { encodeOk, OK_HEADER } from '../../wire/mysql/ok.ts';
 import type { Session, SessionEnd } from '../live-session.ts';

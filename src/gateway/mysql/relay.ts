@@ -122,9 +122,8 @@ export class MysqlRelay {
       this.#resolve = resolve;
       this.#down.on('data', this.#onDownstream);
       this.#up.on('data', this.#onUpstream);
-      this.#down.on('error', () => this.#downstreamGone());
-      this.#down.on('end', () => this.#downstreamGone());
-      this.#down.on('close', () => this.#downstreamGone());
+      const left = () => this.#downstreamGone();
+      this.#down.on('error', left).on('end', left).on('close', left);
       this.#up.on('error', (cause) => this.#upstreamGone(problemText(cause)));
       this.#up.on('close', () => this.#upstreamGone('the target closed the connection'));
       this.#session.attach(
@@ -270,9 +269,7 @@ export class MysqlRelay {
     try {
       if (this.#phase === 'answering') this.#answer.take(chunk);
       else if (this.#phase === 'internal') this.#own.feed(chunk);
-      else if (this.#phase !== 'ended' && this.#phase !== 'closed') {
-        this.#upstreamGone('the target spoke out of turn');
-      }
+      else this.#upstreamGone('the target spoke out of turn');
     } catch (thrown) {
       this.#fault(thrown);
     }
@@ -490,14 +487,13 @@ export class MysqlRelay {
 
   /** A peer that breaks the protocol ends its session, and nothing else. */
   #fault(thrown: unknown): void {
-    const error = toPosternError(thrown, this.#session.id);
-    this.#parts.log.warn('session ended by a protocol fault', {
-      session: this.#session.id,
-      code: error.code,
-      problem: error.message,
-      cause: error.cause,
-    });
-    if (this.#phase === 'answering' && this.#running) this.#recordOutcome(this.#running, 'unknown');
-    this.#finish({ reason: 'command-denied', detail: error.message });
+    const { id: session } = this.#session;
+    const { code, message: detail, cause } = toPosternError(thrown, session);
+    this.#parts.log.warn('session ended by a protocol fault', { session, code, detail, cause });
+    // While an answer is expected only the target is listened to.
+    const answering = this.#phase === 'answering' || this.#phase === 'internal';
+    if (answering) return this.#upstreamGone(detail);
+    this.#tell({ reason: 'command-denied', detail }, 1);
+    this.#finish({ reason: 'command-denied', detail });
   }
 }
