@@ -36,7 +36,8 @@ export function findPath(
   const left = new Set(presented.slice(0, MAX_PRESENTED));
   const extend = (path: readonly ReadCertificate[]): readonly ReadCertificate[] | undefined => {
     const last = path[path.length - 1] ?? leaf;
-    // `path.length - 1` intermediates stand between the leaf and what comes next.
+    // `path.length - 1` intermediates stand between the leaf and what comes next. RFC 5280 does not
+    // count self-issued ones; counting them is stricter and simpler.
     const root = roots.find((candidate) => isIssuer(candidate, last, path.length - 1));
     if (root) return [...path, root];
     for (const candidate of left) {

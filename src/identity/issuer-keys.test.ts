@@ -9,6 +9,7 @@ import {
   IssuerKeys,
   KEYS_COOL_DOWN_MS,
   KEYS_KEEP_MS,
+  KEYS_REFRESH_AHEAD_MS,
   KEYS_REFRESH_MS,
   KEYS_RETRY_MS,
 } from './issuer-keys.ts';
@@ -20,6 +21,9 @@ let clock: ManualClock;
 let published: SigningKey[] | Error;
 let loads: number;
 let keys: IssuerKeys;
+
+/** A turn of the event loop, which every answer over a network takes. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 const find = (keyId?: string) =>
   keys.find({ issuer: 'x', algorithm: 'ES256', claims: {}, ...(keyId !== undefined && { keyId }) });
@@ -38,6 +42,7 @@ describe('issuer-keys', () => {
       owner: 'IdentityProvider people',
       load: async () => {
         loads += 1;
+        await settled();
         if (published instanceof Error) throw published;
         return { keys: published.map((one) => one.jwk()) } as JSONWebKeySet;
       },
@@ -72,12 +77,20 @@ describe('issuer-keys', () => {
     assert.equal(await reason(), '2 key(s)');
   });
 
-  it('notices a withdrawn key within the hour, beside the traffic', async () => {
+  it('notices a withdrawn key within the hour', async () => {
     await find('first');
     published = [second];
     clock.advance(KEYS_REFRESH_MS + 1);
+    assert.equal(await reason('first'), 'token-key-unknown');
+  });
+
+  it('fetches ahead of that without making anybody wait', async () => {
+    await find('first');
+    published = [second];
+    clock.advance(KEYS_REFRESH_AHEAD_MS + 1);
     assert.equal(await reason('first'), '1 key(s)');
-    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
+    await settled();
     assert.equal(await reason('first'), 'token-key-unknown');
   });
 

@@ -6,8 +6,10 @@ import type { Log } from '../model/log.ts';
 import { type IdentityRefusal, quote, refusal } from './result.ts';
 import type { UnverifiedToken } from './unverified-token.ts';
 
-/** A withdrawn key is noticed after this; the fetch happens beside the traffic. */
+/** Older keys are not used without asking again, so that a withdrawn key is noticed. */
 export const KEYS_REFRESH_MS = 60 * 60_000;
+/** From here on the fetch happens beside the traffic, and nobody waits for it. */
+export const KEYS_REFRESH_AHEAD_MS = 50 * 60_000;
 /** The last good set serves for so long while the provider cannot be reached. */
 export const KEYS_KEEP_MS = 24 * 60 * 60_000;
 /** Between two fetches, whatever asks for them: unknown key ids cost an attacker nothing. */
@@ -52,8 +54,8 @@ export class IssuerKeys {
 
   /** Keys that may have signed this token; more than one only when the token names no key. */
   async find(token: UnverifiedToken): Promise<FoundKeys> {
+    await this.#keepFresh();
     const usable = this.#usable();
-    if (usable && this.#age(usable) > KEYS_REFRESH_MS) void this.#load();
     const known = usable ? await matching(usable, token) : [];
     if (known.length > 0) return { ok: true, keys: known };
 
@@ -71,6 +73,15 @@ export class IssuerKeys {
         ? `the token names no key (kid) and ${owner} has no key for ${algorithm}`
         : `${owner} has no key with kid ${quote(keyId)} for ${algorithm}`,
     );
+  }
+
+  async #keepFresh(): Promise<void> {
+    const set = this.#usable();
+    if (!set) return;
+    // Waiting for a provider that is down would only delay what the old keys can do.
+    const worthWaiting = this.#problem === '';
+    if (this.#age(set) > KEYS_REFRESH_MS && worthWaiting) await this.#load();
+    else if (this.#age(set) > KEYS_REFRESH_AHEAD_MS) void this.#load();
   }
 
   #usable(): KeySet | undefined {
