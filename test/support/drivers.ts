@@ -4,9 +4,15 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { type Connection, type ConnectionOptions, createConnection } from 'mysql2/promise';
 import type { World } from './world.ts';
 
+/** Where a mesh meets the gateway. */
+export interface MeshListener {
+  readonly meshCa: { readonly certPem: string };
+  port(listener: 'mesh'): number;
+}
+
 /** What an Istio sidecar does for its application: mutual TLS first, with Istio's SNI and ALPN. */
 export async function sidecar(
-  world: World,
+  world: MeshListener,
   identity: { readonly chainPem: string; readonly keyPem: string },
   serverName = 'outbound_.3306_._.orders-db.data.svc.cluster.local',
 ): Promise<TLSSocket> {

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+import { deviceLogin } from '../../src/identity/device-login.ts';
+import { signInWithBrowser } from './browser.ts';
+import { DEMO_CLIENT } from './identity-provider.ts';
+
+const LIMIT_MS = 20_000;
+
+/** A person's token by the device flow (RFC 8628); the person is played by `browser.ts`. */
+export async function signIn(issuer: string, login: string): Promise<string> {
+  let browser = Promise.resolve();
+  const [token] = await deviceLogin(
+    { issuer, clientId: DEMO_CLIENT, scopes: ['openid', 'data'] },
+    ({ url, urlWithCode }) => {
+      browser = signInWithBrowser(urlWithCode ?? url, login);
+    },
+    AbortSignal.timeout(LIMIT_MS),
+  );
+  await browser;
+  if (token === undefined) throw new Error(`${issuer} gave ${login} no token`);
+  return token;
+}
