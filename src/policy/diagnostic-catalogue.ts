@@ -128,13 +128,8 @@ export const DIAGNOSTIC_CATALOGUE = {
   'cluster-indistinguishable': {
     severity: 'error',
     message:
-      'Clusters {first} and {second} cannot be told apart: both have {shared}, with different labels or namespaces.',
-    remedy: 'Give each cluster a root certificate and a token issuer of its own.',
-  },
-  'cluster-shared': {
-    severity: 'warning',
-    message: 'Clusters {first} and {second} share {shared}: one identity stands for both.',
-    remedy: 'Declare one Cluster for both, or give each a root certificate of its own.',
+      'Clusters {first} and {second} cannot be told apart: both have {shared}. Nobody of either could log in.',
+    remedy: 'Give each a root certificate and a token issuer of its own, or declare one Cluster.',
   },
   'duplicate-issuer': {
     severity: 'error',

@@ -69,6 +69,27 @@ describe('load', () => {
     );
   });
 
+  it('finds one root certificate in two bundles of a trust domain', async () => {
+    const pem = (body: string) =>
+      `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n`;
+    const documents = `${cluster('a')}---\n${cluster('b')}---\n${cluster('c')}`;
+    const cwd = directory({
+      'policy/all.yaml': documents.replace(
+        'spec: {bundle: {file: c',
+        'spec: {trustDomain: c.example, bundle: {file: c',
+      ),
+      'policy/a.pem': pem('AAAA') + pem('BBBB'),
+      'policy/b.pem': pem('CCCC') + pem('BB\nBB'),
+      'policy/c.pem': pem('BBBB'),
+    });
+    const { policy, diagnostics } = await loadPolicy(['policy'], { cwd });
+    assert.equal(policy, undefined);
+    assert.deepEqual(
+      diagnostics.map(({ code, line }) => `${code} ${line}`),
+      ['cluster-indistinguishable 6'],
+    );
+  });
+
   it('does not take an empty directory for a declaration that denies all', async () => {
     const cwd = directory({ 'policy/README.md': '', 'other/empty.yaml': '# nothing\n' });
     for (const path of ['policy', 'other']) {

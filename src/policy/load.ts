@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { problemText } from '../model/errors.ts';
+import { overlappingBundles } from './bundle-overlap.ts';
 import { type CheckOptions, checkSources } from './check.ts';
 import { type Diagnostic, diagnostic } from './diagnostic.ts';
 import { MAX_FILE_BYTES, type Source } from './parse.ts';
@@ -54,8 +55,10 @@ export async function loadPolicy(
     const place = { file: shown, line: 1, column: 1 };
     faults.push(diagnostic('nothing-declared', place, { paths: shown }));
   }
-  const diagnostics = [...faults, ...checked.diagnostics];
-  if (checked.policy === undefined || faults.length > 0) return { diagnostics, sources, canonical };
+  const overlaps = await overlappingBundles([...(checked.policy?.clusters.values() ?? [])]);
+  const diagnostics = [...faults, ...checked.diagnostics, ...overlaps];
+  const sound = diagnostics.every(({ severity }) => severity !== 'error');
+  if (checked.policy === undefined || !sound) return { diagnostics, sources, canonical };
   return { policy: checked.policy, diagnostics, sources, canonical };
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Labels } from '../../model/principal.ts';
+import { sharedTrustDomain } from '../bundle-overlap.ts';
 import type { MaterialSpec } from '../document/field.ts';
 import type { Cluster, Material } from '../policy.ts';
 import type { ShapedDocument } from '../shape.ts';
@@ -67,7 +68,7 @@ function readTokens(
   return { issuer: tokens.issuer, audiences: tokens.audiences, ...(jwks && { jwks }) };
 }
 
-/** An identity must name one cluster: rules select clusters by label. */
+/** An identity must name one cluster; one that two vouch for is refused at every login. */
 function compareClusters(
   context: CheckContext,
   firstDocument: ClusterDocument,
@@ -78,10 +79,9 @@ function compareClusters(
   if (first === undefined || second === undefined || first === second) return;
   const shared = sharedIdentity(first, second, document.spec.bundle);
   if (shared === undefined) return;
-  const same = sameLabels(first, second);
-  const code = same ? 'cluster-shared' : 'cluster-indistinguishable';
   const report = reportOn(document, context.found);
-  report(['metadata', 'name'], code, { first: first.name, second: second.name, shared });
+  const facts = { first: first.name, second: second.name, shared };
+  report(['metadata', 'name'], 'cluster-indistinguishable', facts);
 }
 
 function sharedIdentity(
@@ -93,8 +93,7 @@ function sharedIdentity(
   if (issuer !== undefined && issuer === second.serviceAccountTokens?.issuer) {
     return `the token issuer ${issuer}`;
   }
-  const domains = new Set([first.trustDomain, ...first.trustDomainAliases]);
-  const domain = [second.trustDomain, ...second.trustDomainAliases].find((one) => domains.has(one));
+  const domain = sharedTrustDomain(first, second);
   if (domain === undefined || materialText(first.bundle) !== materialText(second.bundle)) {
     return undefined;
   }
@@ -104,17 +103,4 @@ function sharedIdentity(
 
 function materialText(material: Material): string {
   return material.from === 'file' ? material.path : `env ${material.name}`;
-}
-
-function sameLabels(first: Cluster, second: Cluster): boolean {
-  const text = (cluster: Cluster) =>
-    JSON.stringify([
-      sortedLabels(cluster.labels),
-      [...cluster.namespaces].sort().map(([name, labels]) => [name, sortedLabels(labels)]),
-    ]);
-  return text(first) === text(second);
-}
-
-function sortedLabels(labels: Labels): readonly (readonly [string, string])[] {
-  return Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
 }
