@@ -12,12 +12,18 @@ import { type ResponseKind, ResponseWalker } from '../../wire/mysql/response-wal
 import { decodeSessionTrack } from '../../wire/mysql/session-track.ts';
 import type { SessionState } from './session-state.ts';
 
+/** Header, two one-byte numbers, status, warnings. */
+const BARE_OK_BYTES = 7;
+
 /** What follows the bytes of an answer. */
 export interface AnswerObserver {
   /** These go downstream at once. */
   send(bytes: Buffer): void;
-  /** The answer is complete; `packet` is its last, held back and ready to be sent. */
-  ended(packet: Buffer): void;
+  /**
+   * The answer is complete. `bytes` is what has not been sent of it, ready to be: its last packet,
+   * which starts at `lastAt`, and whatever arrived together with it.
+   */
+  ended(bytes: Buffer, lastAt: number): void;
   /** One row too many is about to come; nothing more is sent, `sequence` is for an ERR instead. */
   tooManyRows(sequence: number): void;
 }
@@ -69,25 +75,30 @@ export class AnswerRelay {
     const chunk = this.#held ? Buffer.concat([this.#held, arrived]) : arrived;
     this.#held = undefined;
     const { walker } = this;
+    // Where the bytes not yet sent begin. They go in one piece: each write costs a TLS record and
+    // a system call, which is most of what a small answer costs.
+    let from = 0;
     let at = 0;
     for (;;) {
-      const from = at;
       const result = walker.walk(chunk, at);
       at = walker.position;
-      this.#pass(chunk.subarray(from, at));
       switch (result) {
         case 'more':
+          this.#pass(chunk.subarray(from, at));
           if (at < chunk.length) this.#held = chunk.subarray(at);
           return;
         case 'ended':
           if (walker.packetEnd < chunk.length) throw odd('bytes behind an answer');
-          this.#observer.ended(this.#last(chunk.subarray(at, walker.packetEnd)));
-          return;
+          return this.#end(chunk.subarray(from, walker.packetEnd), at - from);
         case 'result-ended':
+          this.#pass(chunk.subarray(from, at));
           this.#pass(this.#withoutTracking(chunk.subarray(at, walker.packetEnd)));
           at = walker.packetEnd;
+          from = at;
           break;
         case 'row-limit':
+          this.#pass(chunk.subarray(from, at));
+          from = at;
           this.#muted = true;
           walker.liftRowLimit();
           this.#observer.tooManyRows(walker.sequence);
@@ -104,19 +115,27 @@ export class AnswerRelay {
     this.#observer.send(bytes);
   }
 
-  #last(packet: Buffer): Buffer {
-    return this.walker.terminal === 'ok' ? this.#withoutTracking(packet) : packet;
+  #end(bytes: Buffer, lastAt: number): void {
+    if (this.#muted) return this.#observer.ended(bytes.subarray(lastAt), 0);
+    this.sentBytes += bytes.length;
+    if (this.walker.terminal !== 'ok') return this.#observer.ended(bytes, lastAt);
+    const packet = bytes.subarray(lastAt);
+    const last = this.#withoutTracking(packet);
+    const whole = last === packet ? bytes : Buffer.concat([bytes.subarray(0, lastAt), last]);
+    this.#observer.ended(whole, lastAt);
   }
 
+  /** An OK of this length has neither text nor session state. */
   #withoutTracking(packet: Buffer): Buffer {
-    if (this.#tracked) return packet;
+    if (this.#tracked || packet.length <= HEADER_BYTES + BARE_OK_BYTES) return packet;
     const ok = decodeOk(packet.subarray(HEADER_BYTES), this.#upstream);
     return frame(encodeOk(ok, this.#downstream), sequenceOf(packet));
   }
 }
 
-export function sequenceOf(packet: Buffer): number {
-  return packet[HEADER_BYTES - 1] ?? 1;
+/** Sequence id of the packet that starts at `at`. */
+export function sequenceOf(bytes: Buffer, at = 0): number {
+  return bytes[at + HEADER_BYTES - 1] ?? 1;
 }
 
 function learn(state: SessionState, block: Buffer): void {

@@ -90,7 +90,7 @@ export class MysqlRelay {
       options.state,
       {
         send: (bytes) => this.#toDownstream.send(bytes),
-        ended: (packet) => this.#answered(packet),
+        ended: (bytes, lastAt) => this.#answered(bytes, lastAt),
         tooManyRows: (sequence) => this.#tooManyRows(sequence),
       },
     );
@@ -284,8 +284,8 @@ export class MysqlRelay {
     this.#cut({ effect: 'deny', reason: 'limit-rows', detail, rules: [] });
   }
 
-  /** The target is done; `packet` is the last of its answer, still held back. */
-  #answered(packet: Buffer): void {
+  /** The target is done; `bytes` is what has not been sent, its last packet starts at `lastAt`. */
+  #answered(bytes: Buffer, lastAt: number): void {
     const running = this.#running;
     if (!running) return;
     this.#timer?.stop();
@@ -299,9 +299,9 @@ export class MysqlRelay {
     }
     const { cut, cutSequence } = running;
     const limited = cut && (cutSequence !== undefined || INTERRUPTED.has(errno)) ? cut : undefined;
-    this.#tail = limited
-      ? frame(encodeDenial(limited, running.id), cutSequence ?? sequenceOf(packet))
-      : packet;
+    const sequence = cutSequence ?? sequenceOf(bytes, lastAt);
+    const instead = limited && frame(encodeDenial(limited, running.id), sequence);
+    this.#tail = instead ? Buffer.concat([bytes.subarray(0, lastAt), instead]) : bytes;
     this.#phase = 'recording';
     if (!running.recorded) return this.#onOutcomeWritten();
     const outcome = limited ? 'limited' : terminal === 'err' ? 'error' : 'ok';
