@@ -6,7 +6,6 @@ import {
   agent,
   deny,
   grant,
-  HOUR_MS,
   need,
   ORDERS,
   policy,
@@ -24,9 +23,7 @@ import {
   DecisionEngine,
   decideLogin,
   decideRequest,
-  nextChangeAt,
   type RequestQuestion,
-  sessionEnds,
 } from './decide.ts';
 import type { Policy } from './policy.ts';
 
@@ -240,100 +237,22 @@ describe('decide', () => {
     assert.equal(decision.wouldDeny?.reason, 'no-grant');
     assert.deepEqual(decision.rules, [observing.rule]);
   });
-});
-
-describe('decide: guardrails', () => {
-  const rules = policy({
-    roles: [WRITE, role('data-orders/free', ['delete shop.orders'], { multiStatement: 'Allow' })],
-    grants: [
-      grant('w', WRITE.id, [CHECKOUT]),
-      grant('f', 'data-orders/free', [CHECKOUT, account('prod/ops/tool')]),
-    ],
-  });
-  const judge = (over: Partial<RequestQuestion>, features: object, who?: Principal) => {
-    const base = question('delete shop.orders', { kind: 'delete', ...over });
-    const asked = { ...base, features: { ...base.features, ...features } };
-    return reason(decideRequest(access(rules, who), asked, { now: NOW }));
-  };
-
-  it('requires a WHERE as soon as one allowing role does', () => {
-    assert.equal(judge({}, {}), 'require-where');
-    assert.equal(judge({}, { hasWhere: true }), 'allow');
-    assert.equal(judge({}, {}, workload('prod/ops/tool')), 'allow');
-  });
-
-  it('does not trust one WHERE for several statements, nor a wrapped statement without', () => {
-    const tool = policy({
-      roles: [
-        role('data-orders/many', ['delete shop.orders'], {
-          multiStatement: 'Allow',
-          requireWhere: new Set(['delete']),
-        }),
-      ],
-      grants: [grant('m', 'data-orders/many', [CHECKOUT])],
-    });
-    const base = question('delete shop.orders', { kind: 'delete' });
-    const features = { ...base.features, multiStatement: true, hasWhere: true };
-    const decision = decideRequest(access(tool), { ...base, features }, { now: NOW });
-    assert.equal(reason(decision), 'require-where');
-    assert.equal(judge({ kind: 'explain' }, {}), 'require-where');
-    assert.equal(judge({ kind: 'replace' }, {}), 'allow');
-  });
-
-  it('allows several statements and local files only when every allowing role does', () => {
-    assert.equal(judge({}, { multiStatement: true, hasWhere: true }), 'multi-statement');
-    assert.equal(judge({}, { multiStatement: true }, workload('prod/ops/tool')), 'allow');
-    assert.equal(judge({}, { localInfile: true, hasWhere: true }), 'local-infile');
-  });
-});
-
-describe('decide: sessions', () => {
-  const rules = policy({
-    roles: [READ, WRITE],
-    grants: [
-      grant('r', READ.id, [CHECKOUT], { expires: NOW + HOUR_MS }),
-      grant('w', WRITE.id, [CHECKOUT], {
-        expires: NOW + 3 * HOUR_MS,
-        session: { maxDurationMs: 2 * HOUR_MS },
-      }),
-    ],
-  });
 
   it('names the content of the privilege set, not its order or its rules', () => {
+    const rules = policy({
+      roles: [READ, WRITE],
+      grants: [
+        grant('r', READ.id, [CHECKOUT], { expires: NOW + 1 }),
+        grant('w', WRITE.id, [CHECKOUT]),
+      ],
+    });
     const again = policy({
       roles: [WRITE, READ],
       grants: [grant('x', WRITE.id, [CHECKOUT]), grant('y', READ.id, [CHECKOUT])],
     });
     assert.equal(access(again).privilegeSetId, access(rules).privilegeSetId);
-    const later = access(rules, workload(), NOW + 2 * HOUR_MS);
+    const later = access(rules, workload(), NOW + 1);
     assert.deepEqual(later.roleIds, [WRITE.id]);
     assert.notEqual(later.privilegeSetId, access(rules).privilegeSetId);
-  });
-
-  it('ends at the smallest maximum, the last grant or the proof', () => {
-    const ends = (principal: Principal, now = NOW) =>
-      sessionEnds(access(rules, principal), { now, openedAt: NOW });
-    assert.deepEqual(ends(workload()), { atMs: NOW + 2 * HOUR_MS, why: 'session-expired' });
-    const certificate = workload(undefined, { expiresAt: NOW + 60_000 });
-    assert.deepEqual(ends(certificate), { atMs: NOW + 60_000, why: 'identity-expired' });
-    const byToken = workload(undefined, { method: 'token', expiresAt: NOW + 60_000 });
-    assert.deepEqual(ends(byToken), { atMs: NOW + HOUR_MS, why: 'session-expired' });
-    const over = ends(workload(), NOW + 4 * HOUR_MS);
-    assert.deepEqual(over, { atMs: NOW + 4 * HOUR_MS, why: 'grant-expired' });
-  });
-
-  it('knows the next instant at which the answer may change', () => {
-    assert.equal(nextChangeAt(access(rules), NOW), NOW + HOUR_MS);
-    assert.equal(nextChangeAt(access(rules), NOW + HOUR_MS), NOW + 3 * HOUR_MS);
-    assert.equal(nextChangeAt(access(rules), NOW + 3 * HOUR_MS), undefined);
-    const windowed = policy({
-      roles: [READ],
-      grants: [
-        grant('r', READ.id, [CHECKOUT], {
-          when: [{ key: 'time', fromMinute: 360, toMinute: 1320, zone: 'UTC' }],
-        }),
-      ],
-    });
-    assert.equal(nextChangeAt(access(windowed), NOW), Date.UTC(2026, 5, 1, 22));
   });
 });
