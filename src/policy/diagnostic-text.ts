@@ -11,7 +11,8 @@ const SNIPPET_COLUMNS = 96;
 
 /** `file:line:column: error code: message`, the line with a caret, and the remedy. */
 export function diagnosticText(found: Diagnostic, sources: readonly SourceText[]): string {
-  const head = `${found.file}:${found.line}:${found.column}: ${found.severity}[${found.code}]: ${found.message}`;
+  const place = `${found.file}:${found.line}:${found.column}`;
+  const head = `${place}: ${found.severity}[${found.code}]: ${found.message}`;
   const source = sources.find((one) => one.path === found.file);
   const line = source?.text.split(/\r\n|\r|\n/)[found.line - 1];
   const snippet = line === undefined || line.trim() === '' ? [] : snippetOf(line, found);

@@ -20,7 +20,9 @@ export const registerCheck: RegisterCommand = (program, context, run) => {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nWithout paths: "policy:" of ./postern.yaml, else ./policy.\nExit code: 0 sound, 1 an expectation fails (with --strict also a warning), 2 faults.',
+      `
+Without paths: "policy:" of ./postern.yaml, else ./policy.
+Exit code: 0 sound, 1 an expectation fails (with --strict also a warning), 2 faults.`,
     )
     .action((paths: string[], options: CheckCommandOptions) =>
       run(async () => {
