@@ -38,6 +38,9 @@ key is a fault, and so is everything that YAML 1.1 and YAML 1.2 read differently
 - Wildcards: one \`*\` as the first or last character of a whole value, where the tables say so; never
   in a workload of a Grant.
 
+Complete declarations to read and copy: [examples/shop](../../examples/shop/rules.yaml), and one file for
+each form of Target in [examples/targets](../../examples/targets/mysql.yaml).
+
 Built-in roles: \`reader\` (select), \`writer\` (and insert, update, delete) and \`migrator\` (and
 create, alter, drop, index, references, lock, temporary) on every schema in the Target's \`schemas\`;
 \`caller\` on \`azureMl\` and \`http\`; \`auditor\` (sees sessions, audit, policy) and \`operator\`
