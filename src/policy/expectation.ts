@@ -32,10 +32,7 @@ export interface ExpectationResult {
  * `Deny` only when none is. Claims, groups and roles are those the expectation names. Denying
  * `schema.*` means each table in it; allowing it means the whole.
  */
-export function runExpectations(
-  policy: Policy,
-  nowMs: number = Date.now(),
-): readonly ExpectationResult[] {
+export function runExpectations(policy: Policy, nowMs: number): readonly ExpectationResult[] {
   const engine = new DecisionEngine(asEnforced(policy));
   return policy.expectations.map((expectation) => run(expectation, engine, nowMs));
 }

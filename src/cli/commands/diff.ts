@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { systemClock } from '../../model/clock.ts';
 import { checkSources } from '../../policy/check.ts';
 import { diffPolicies, type PolicyDiff } from '../../policy/compare.ts';
 import { loadPolicy } from '../../policy/load.ts';
@@ -42,7 +44,7 @@ async function diffCommand(
   const paths = declarationPaths(options.policy ?? [], context);
   const before = await policyBefore(ref, paths, context);
   const after = soundPolicy(await loadPolicy(paths, { cwd: context.cwd }), context);
-  const diff = diffPolicies(before, after, { nowMs: Date.now() });
+  const diff = diffPolicies(before, after, { nowMs: systemClock.now() });
   if (options.json) context.out(JSON.stringify(diff, jsonValue, 2));
   else if (options.markdown) context.out(diffMarkdown(diff));
   else printDiff(diff, ref, context);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { systemClock } from '../../model/clock.ts';
 import { PosternError } from '../../model/errors.ts';
 import { type Access, DecisionEngine, type RequestQuestion } from '../../policy/decide.ts';
 import { type Explanation, explain, placeText } from '../../policy/explanation.ts';
@@ -86,7 +87,7 @@ async function explainCommand(
 }
 
 function instant(text: string | undefined): number {
-  const at = text === undefined ? Date.now() : Date.parse(text);
+  const at = text === undefined ? systemClock.now() : Date.parse(text);
   if (!Number.isNaN(at)) return at;
   throw new PosternError('usage', {
     problem: `"${text}" is not a time such as 2026-06-01T08:00Z.`,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { systemClock } from '../../model/clock.ts';
 import { placeText } from '../../policy/explanation.ts';
 import { type Holder, whoCan } from '../../policy/who-can.ts';
 import { type AskingOptions, askedPolicy, askingOptions, targetNamed } from '../asking.ts';
@@ -40,7 +41,7 @@ async function whoCanCommand(
   const policy = await askedPolicy(options, context);
   const target = targetNamed(options.on, policy);
   const need = right === undefined ? undefined : needNamed(right);
-  const holders = whoCan(policy, target.id, need, Date.now());
+  const holders = whoCan(policy, target.id, need, systemClock.now());
   const effective = holders.filter(({ denied }) => denied !== 'always');
   if (options.json) {
     const shown = holders.map(({ members, ...rest }) =>
