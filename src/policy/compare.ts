@@ -9,7 +9,7 @@ import type { Grant, Policy } from './policy.ts';
 import type { PrincipalAtom } from './principal-atom.ts';
 import { principalAtoms, targetRules } from './principal-atoms.ts';
 import { asEnforced, needQuestion } from './question.ts';
-import { accessContent } from './rule-content.ts';
+import { accessContent, contentText, targetContent } from './rule-content.ts';
 import { type SettingChange, settingChanges } from './setting-changes.ts';
 import { type Situation, situations } from './situations.ts';
 
@@ -91,17 +91,24 @@ class Comparison {
   readonly #policies: readonly [Policy, Policy];
   readonly #engines: readonly [DecisionEngine, DecisionEngine];
   readonly #nowMs: number;
+  readonly #sameTrust: boolean;
   #budget: number;
 
   constructor(policies: readonly [Policy, Policy], nowMs: number, budget: number) {
     this.#policies = policies;
     this.#engines = [new DecisionEngine(policies[0]), new DecisionEngine(policies[1])];
     this.#nowMs = nowMs;
+    this.#sameTrust = trustDomains(policies[0]) === trustDomains(policies[1]);
     this.#budget = budget;
   }
 
   /** Undefined when the budget is used up. */
   target(target: string): readonly AccessChange[] | undefined {
+    const [before, after] = this.#policies;
+    // A trust domain decides which workloads a SPIFFE id means.
+    if (this.#sameTrust && targetContent(before, target) === targetContent(after, target)) {
+      return [];
+    }
     const needs = [undefined, ...distinguishedNeeds(this.#policies, target)];
     const bySignature = new Map<string, Differences>();
     const widest = new WidestFirst();
@@ -110,9 +117,9 @@ class Comparison {
       const accesses = this.#engines.map((engine) =>
         engine.access(atom.principal, target, this.#nowMs),
       );
-      const [before = '', after = ''] = accesses.map(accessContent);
-      if (before === after) continue;
-      const signature = `${before}\n${after}`;
+      const [was = '', is = ''] = accesses.map(accessContent);
+      if (was === is) continue;
+      const signature = `${was}\n${is}`;
       let differences = bySignature.get(signature);
       if (!differences) {
         differences = this.#differences(atom, target, needs);
@@ -231,6 +238,12 @@ class Comparison {
       deny: byDeny ? denied.rules[0] : undefined,
     };
   }
+}
+
+function trustDomains({ clusters }: Policy): string {
+  return contentText(
+    [...clusters.values()].map((one) => [one.name, one.trustDomain, one.trustDomainAliases]),
+  );
 }
 
 /** Claims and method of another principal, at each step of a delegation. */

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DataObject, Need } from '../model/request.ts';
 import type { DataRole, Policy } from './policy.ts';
-import { OTHER_TABLE, rolesOn } from './question.ts';
+import { OTHER_TABLE } from './question.ts';
 import { offeredObjects } from './role-coverage.ts';
+import { rulesOnTarget } from './rules-on-target.ts';
 
 /** Every right on a target that its rules tell apart; the tables no rule names are one table. */
 export function distinguishedNeeds(policies: readonly Policy[], targetId: string): readonly Need[] {
-  const roles = policies.flatMap((policy) => rolesOn(policy, targetId));
+  const roles = policies.flatMap((policy) => rulesOnTarget(policy, targetId).roles);
   const objects = new Map<string, DataObject>();
   for (const object of roles.flatMap(objectsOf)) objects.set(JSON.stringify(object), object);
   const actions = new Set(

@@ -2,12 +2,13 @@
 import { ciAtoms } from './ci-atoms.ts';
 import type { Policy, SubjectMatcher } from './policy.ts';
 import { atom, OTHER, ofKind, type PrincipalAtom, type TargetRules } from './principal-atom.ts';
+import { rulesOnTarget } from './rules-on-target.ts';
 import { workloadAtoms } from './workload-atoms.ts';
 
 export function targetRules(policies: readonly Policy[], targetId: string): TargetRules {
   const subjects = (rules: 'grants' | 'denies') =>
     policies.flatMap((policy) =>
-      policy[rules].filter(({ targets }) => targets.has(targetId)).flatMap((rule) => rule.subjects),
+      rulesOnTarget(policy, targetId)[rules].flatMap((rule) => rule.subjects),
     );
   return { policies, grantSubjects: subjects('grants'), denySubjects: subjects('denies') };
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DataObject, Need } from '../model/request.ts';
 import type { RequestQuestion } from './judge.ts';
-import type { DataRole, Policy } from './policy.ts';
+import type { Policy } from './policy.ts';
 import { offeredObjects } from './role-coverage.ts';
+import { rulesOnTarget } from './rules-on-target.ts';
 
 /** Stands for every table of a schema that no rule names. */
 export const OTHER_TABLE = 'any_other_table';
@@ -29,20 +30,14 @@ export function asEnforced(policy: Policy): Policy {
   return { ...policy, targets: new Map(targets) };
 }
 
-/** The roles that grants give on a target. */
-export function rolesOn(policy: Policy, targetId: string): readonly DataRole[] {
-  const ids = new Set(policy.grants.flatMap(({ roles }) => roles.get(targetId) ?? []));
-  return [...ids].flatMap((id) => policy.roles.get(id) ?? []);
-}
-
 /** Tables that rules name in a schema, and one for all the others. */
 export function objectsWithin(
   schema: string,
   policy: Policy,
   targetId: string,
 ): readonly DataObject[] {
-  const named = rolesOn(policy, targetId)
-    .flatMap(({ privileges }) => privileges.flatMap(offeredObjects))
+  const named = rulesOnTarget(policy, targetId)
+    .roles.flatMap(({ privileges }) => privileges.flatMap(offeredObjects))
     .filter((object) => object.type === 'table' && object.schema === schema);
   return [...named, { type: 'table', schema, name: OTHER_TABLE }];
 }

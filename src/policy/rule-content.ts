@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Access, Rights } from './access.ts';
-import type { Condition, DataRole } from './policy.ts';
+import type { Condition, DataRole, Policy } from './policy.ts';
 import { privilegeSetId } from './privilege-set.ts';
+import { rulesOnTarget } from './rules-on-target.ts';
 
 const roleKeys = new WeakMap<DataRole, string>();
 const whenKeys = new WeakMap<readonly Condition[], string>();
@@ -20,6 +21,18 @@ function rightsContent({ grants, denies, unsure }: Rights): unknown {
     unique(matched.map(({ grant, role }) => grantContent(role, grant.when, grant.expires)));
   const taken = denies.map(({ deny, certain }) => `${certain} ${whenContent(deny.when)}`);
   return [given(grants), unique(taken), given(unsure)];
+}
+
+/** All that the rules on a target say, with their subjects; names and limits aside. */
+export function targetContent(policy: Policy, targetId: string): string {
+  const { grants, denies } = rulesOnTarget(policy, targetId);
+  const given = grants.map(({ subjects, roles, when, expires }) => {
+    const role = policy.roles.get(roles.get(targetId) ?? '');
+    return `${contentText(subjects)} ${role ? grantContent(role, when, expires) : ''}`;
+  });
+  const taken = denies.map(({ subjects, when }) => `${contentText(subjects)} ${whenContent(when)}`);
+  const labels = policy.targets.get(targetId)?.labels;
+  return JSON.stringify([labels ?? 'no target', unique(given), unique(taken)]);
 }
 
 export function grantContent(

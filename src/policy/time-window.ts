@@ -6,14 +6,16 @@ export type TimeCondition = Extract<Condition, { key: 'time' }>;
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1_440;
 
+/** Minutes a zone remembers its offset for; decisions ask for one, analyses for thousands. */
+const MINUTES_KEPT = 4_096;
+
 /**
- * Offset of a zone's local time from UTC. Asking `Intl` costs microseconds, so the answer is kept
- * for one minute: zones change their offset on whole minutes.
+ * Offset of a zone's local time from UTC. Asking `Intl` costs microseconds, so answers are kept by
+ * the minute: zones change their offset on whole minutes.
  */
 class ZoneOffset {
   readonly #format: Intl.DateTimeFormat;
-  #minute = Number.NaN;
-  #offsetMinutes = 0;
+  readonly #kept = new Map<number, number>();
 
   constructor(zone: string) {
     this.#format = new Intl.DateTimeFormat('en-US', {
@@ -31,11 +33,13 @@ class ZoneOffset {
 
   /** `minute` counts from the epoch, in UTC. */
   at(minute: number): number {
-    if (minute !== this.#minute) {
-      this.#offsetMinutes = this.#ask(minute);
-      this.#minute = minute;
+    let offset = this.#kept.get(minute);
+    if (offset === undefined) {
+      if (this.#kept.size >= MINUTES_KEPT) this.#kept.clear();
+      offset = this.#ask(minute);
+      this.#kept.set(minute, offset);
     }
-    return this.#offsetMinutes;
+    return offset;
   }
 
   #ask(minute: number): number {

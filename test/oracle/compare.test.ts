@@ -152,9 +152,9 @@ describe('compare against random questions', () => {
   });
 
   it('claims nothing when the work is over its budget', () => {
-    const [first] = pairs();
-    assert.ok(first);
-    const [, , before, after] = first;
+    const one = compared().find(({ diff }) => diff.changes.length > 0);
+    assert.ok(one);
+    const { before, after } = one;
     const { changes, undecided } = diffPolicies(before, after, { nowMs: NOW, budget: 3 });
     assert.deepEqual(changes, []);
     assert.ok(undecided.length > 0);
