@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from 'node:crypto';
 
-/** Connection ids shown to MySQL drivers start here, so they never equal a target's own. */
-const FIRST_CONNECTION_ID = 0x8000_0000;
+/**
+ * Connection ids shown to MySQL drivers start here, so they hardly ever equal a target's own; below
+ * 2^31, because Connector/J takes them for signed and would KILL a negative number.
+ */
+const FIRST_CONNECTION_ID = 0x4000_0000;
 
 /**
  * Ids of this process's life: unique across restarts by 60 random bits, ordered within one, and
@@ -29,7 +32,7 @@ export class Identifiers {
 
   /** 32-bit connection id for a protocol greeting. */
   connection(): number {
-    this.#connections = (this.#connections + 1) % 0x7fff_ffff;
+    this.#connections = (this.#connections + 1) % 0x3fff_ffff;
     return FIRST_CONNECTION_ID + this.#connections;
   }
 }

@@ -5,12 +5,15 @@ import { DriverWorld, type FrontEnd, type Place } from '../support/driver-world.
 import { connectMariadbConnector } from './drivers/mariadb-connector.ts';
 import { connectMysql2 } from './drivers/mysql2.ts';
 import { type Results, runOperations } from './drivers/operations.ts';
+import { runCommandLine, runConnectorJ, runPymysql } from './drivers/processes.ts';
 
 /** A driver: runs the whole script at a place and tells everything that it saw, by feature. */
 const DRIVERS: Readonly<Record<string, (place: Place) => Promise<Results>>> = {
   mysql2: async (place) => runOperations(await connectMysql2(place)),
-  'MariaDB Connector/Node.js': async (place) =>
-    runOperations(await connectMariadbConnector(place)),
+  'MariaDB Connector/Node.js': async (place) => runOperations(await connectMariadbConnector(place)),
+  'mariadb command line': runCommandLine,
+  PyMySQL: runPymysql,
+  'MariaDB Connector/J': runConnectorJ,
 };
 
 const FRONT_ENDS: readonly FrontEnd[] = ['token', 'mesh'];

@@ -46,9 +46,11 @@ describe('ok', () => {
     assert.equal(read('in place of an EOF, with transaction state').header, OK_AS_EOF_HEADER);
   });
 
-  it('reads the information to the end without session tracking', () => {
-    const ok = decodeOk(Buffer.from('00000002000000686921', 'hex'), 0n);
+  it('reads and writes the information with its length without session tracking too', () => {
+    const payload = Buffer.from('0000000200000003686921', 'hex');
+    const ok = decodeOk(payload, 0n);
     assert.equal(ok.info, 'hi!');
+    assert.deepEqual(encodeOk(ok, 0n), payload);
   });
 
   it('sets the flag exactly when there is session state to read', () => {

@@ -35,11 +35,11 @@ export function decodeOk(payload: Buffer, capabilities: Capabilities): Ok {
   const status = reader.u16();
   const warnings = reader.u16();
   const head = { header, affectedRows, lastInsertId, status, warnings } as const;
-  if (!hasCapability(capabilities, CLIENT_SESSION_TRACK)) {
-    return { ...head, info: reader.restText(), changes: [] };
-  }
+  // The documents say string<EOF> without CLIENT_SESSION_TRACK; servers write a length all the same,
+  // and the C connectors read one.
   const info = reader.remaining > 0 ? reader.lenencText() : '';
-  const changed = (status & SERVER_SESSION_STATE_CHANGED) !== 0;
+  const tracked = hasCapability(capabilities, CLIENT_SESSION_TRACK);
+  const changed = tracked && (status & SERVER_SESSION_STATE_CHANGED) !== 0;
   const changes = changed && reader.remaining > 0 ? readSessionTrack(reader) : [];
   reader.finish();
   return { ...head, info, changes };
@@ -61,7 +61,6 @@ export function encodeOk(ok: Ok, capabilities: Capabilities): DownstreamPayload 
     ? ok.status | SERVER_SESSION_STATE_CHANGED
     : ok.status & ~SERVER_SESSION_STATE_CHANGED;
   writer.u16(status).u16(ok.warnings);
-  if (!tracked) return writer.text(ok.info).finish() as DownstreamPayload;
   if (ok.info !== '' || changed) writer.lenencText(ok.info);
   if (changed) writer.lenencBytes(encodeSessionTrack(ok.changes));
   return writer.finish() as DownstreamPayload;

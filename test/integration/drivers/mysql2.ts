@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { type Connection, type ConnectionOptions, createConnection, type FieldPacket } from 'mysql2';
+import {
+  type Connection,
+  type ConnectionOptions,
+  createConnection,
+  type FieldPacket,
+} from 'mysql2';
 import type { Place } from '../../support/driver-world.ts';
 import type { DriverConnection } from './operations.ts';
 

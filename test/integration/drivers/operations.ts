@@ -54,8 +54,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     c.query("INSERT INTO things (k, v) VALUES ('a', '1'), ('b', '2'), ('c', '3')"),
   'found and changed rows': (c) => c.query("UPDATE things SET v = '2' WHERE k IN ('a', 'b')"),
   'duplicate key': (c) => failure(c.query("INSERT INTO things (k) VALUES ('a')")),
-  'duplicate key, prepared': (c) =>
-    failure(c.execute('INSERT INTO things (k) VALUES (?)', ['a'])),
+  'duplicate key, prepared': (c) => failure(c.execute('INSERT INTO things (k) VALUES (?)', ['a'])),
   'unknown column': (c) => failure(c.query('SELECT nothing FROM things')),
   'unknown column, prepared': (c) => failure(c.execute('SELECT nothing FROM things', [])),
   'error in the middle of rows': (c) =>
