@@ -35,13 +35,17 @@ export class AdminLink {
    */
   async run<T>(deadlineMs: number, use: (connection: AdminConnection) => Promise<T>): Promise<T> {
     let used: AdminConnection | undefined;
+    let expired = false;
     const work = this.#open().then((connection) => {
+      // Whoever asked has been told no: what they asked for must not happen later.
+      if (expired) throw this.#timeout(deadlineMs);
       used = connection;
       return use(connection);
     });
     try {
       return await this.#within(deadlineMs, work);
     } catch (thrown) {
+      expired = true;
       const error = toPosternError(thrown);
       if (used && error.code !== 'target-error' && error.code !== 'lease-failed') this.#drop(used);
       throw error;
@@ -101,11 +105,14 @@ export class AdminLink {
   #within<T>(limitMs: number, work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const timer = this.#options.clock.after(limitMs, () => {
-        const action = `Target ${this.#options.targetName}`;
-        reject(new PosternError('timeout', { action, limitMs }));
+        reject(this.#timeout(limitMs));
       });
       work.then(resolve, reject).finally(() => timer.stop());
     });
+  }
+
+  #timeout(limitMs: number): PosternError {
+    return new PosternError('timeout', { action: `Target ${this.#options.targetName}`, limitMs });
   }
 
   #stopped(): PosternError {

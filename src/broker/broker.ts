@@ -117,9 +117,8 @@ export class Broker {
     this.#roles = rolesOf(policy, target);
     this.#roleNames = new Map(this.#roles.map((role) => [role.id, baseRoleName(role)]));
     this.#checkForeignAccess();
-    const declared = new Set(this.#roleNames.values());
     for (const entry of this.#table.idleFor(0, this.#options.clock.monotonic())) {
-      if (!entry.roles.every((role) => declared.has(role))) this.#drop(entry);
+      if (!this.#isDeclared(entry)) this.#drop(entry);
     }
   }
 
@@ -232,7 +231,15 @@ export class Broker {
 
   #leave(entry: LeaseEntry): void {
     entry.users -= 1;
-    if (entry.users === 0) entry.idleSinceMs = this.#options.clock.monotonic();
+    if (entry.users > 0) return;
+    entry.idleSinceMs = this.#options.clock.monotonic();
+    if (!this.#stopped && entry.issued && !this.#isDeclared(entry)) this.#drop(entry);
+  }
+
+  /** False once a DataRole changed or is no longer granted: nobody will ask for this lease again. */
+  #isDeclared(entry: LeaseEntry): boolean {
+    const declared = [...this.#roleNames.values()];
+    return entry.roles.every((role) => declared.includes(role));
   }
 
   /** One at a time per account: everybody who comes meanwhile gets the same outcome. */

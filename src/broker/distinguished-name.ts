@@ -70,8 +70,11 @@ function oneLine(name: Element | undefined): string {
 function oneLineText(bytes: Buffer): string {
   let text = '';
   for (const byte of bytes) {
-    // A slash would read as the next part, a backslash as the escape of another byte.
-    if (byte === 0x2f || byte === 0x5c) throw unsupported('it contains / or \\');
+    // A slash may read as the next part, a backslash as the escape of another byte; OpenSSL 3
+    // escapes / and + with a backslash, older versions do not.
+    if (byte === 0x2f || byte === 0x5c || byte === 0x2b) {
+      throw unsupported('it contains /, + or \\');
+    }
     if (byte < 0x20) throw unsupported('it contains control characters');
     text += byte > 0x7e ? `\\x${byte.toString(16).toUpperCase()}` : String.fromCharCode(byte);
   }

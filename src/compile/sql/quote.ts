@@ -37,12 +37,3 @@ export function quoteString(text: string): string {
   if (/^[^'\\\p{Cc}]*$/u.test(text)) return `'${text}'`;
   return `CONVERT(X'${Buffer.from(text, 'utf8').toString('hex')}' USING utf8mb4)`;
 }
-
-/**
- * An account for account statements, which take no expressions: names that would need escaping
- * are not representable and give undefined.
- */
-export function quoteAccount(user: string, host: string): string | undefined {
-  const plain = /^[\p{L}\p{N}%._@:/# -]+$/u;
-  return plain.test(user) && plain.test(host) ? `'${user}'@'${host}'` : undefined;
-}
