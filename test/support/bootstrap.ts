@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type BootstrapOutcome, bootstrapTarget as run } from '../../src/app/bootstrap-target.ts';
+import { type BootstrapOutcome, bootstrapTarget } from '../../src/app/bootstrap-target.ts';
 import { Secret } from '../../src/model/secret.ts';
-import { diagnosticsText } from '../../src/policy/diagnostic-text.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
 import type { TestMariadb } from './mariadb.ts';
 
-/** What `postern bootstrap TARGET` does, as root over the socket. Throws on any fault. */
-export async function bootstrapTarget(
+/** What `postern bootstrap` does, over the server's socket as root. */
+export async function bootstrapAsRoot(
   policyPath: string,
   targetId: string,
   mariadb: TestMariadb,
 ): Promise<BootstrapOutcome> {
-  const { policy, diagnostics, sources } = await loadPolicy([policyPath]);
+  const { policy, diagnostics } = await loadPolicy([policyPath]);
   const target = policy?.targets.get(targetId);
   if (!policy || !target) {
-    throw new Error(`no target ${targetId}\n${diagnosticsText(diagnostics, sources)}`);
+    throw new Error(`the declaration of the test is faulty: ${JSON.stringify(diagnostics)}`);
   }
-  return run(policy, target, {
+  return bootstrapTarget(policy, target, {
     user: 'root',
     password: new Secret(mariadb.rootPassword),
     endpoint: { socketPath: mariadb.socketPath },

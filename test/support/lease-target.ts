@@ -16,7 +16,7 @@ import { Secret } from '../../src/model/secret.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
 import type { Policy, Target } from '../../src/policy/policy.ts';
 import { type GreetedConnection, openAdminConnection } from '../../src/target/mysql/session.ts';
-import { bootstrapTarget } from './bootstrap.ts';
+import { bootstrapAsRoot } from './bootstrap.ts';
 import { type Authority, createAuthority, type IssuedCertificate } from './certs.ts';
 import { type MariadbOptions, startMariadb, type TestMariadb } from './mariadb.ts';
 
@@ -74,7 +74,7 @@ export class LeaseTarget {
   }
 
   bootstrap(): Promise<BootstrapOutcome> {
-    return bootstrapTarget(join(this.directory, 'policy'), TARGET, this.mariadb);
+    return bootstrapAsRoot(join(this.directory, 'policy'), TARGET, this.mariadb);
   }
 
   async policy(): Promise<{ policy: Policy; target: Target }> {

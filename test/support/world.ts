@@ -6,7 +6,7 @@ import { Gateway } from '../../src/app/gateway.ts';
 import { readSettings } from '../../src/config/read.ts';
 import { systemClock } from '../../src/model/clock.ts';
 import { type Log, silentLog } from '../../src/model/log.ts';
-import { bootstrapTarget } from './bootstrap.ts';
+import { bootstrapAsRoot } from './bootstrap.ts';
 import { type Authority, createAuthority } from './certs.ts';
 import { startIdp, type TestIdp } from './idp.ts';
 import { startMariadb, type TestMariadb } from './mariadb.ts';
@@ -202,7 +202,7 @@ ${this.#options.settings ?? ''}`;
 
   /** (Re-)installs the database side for the declaration as it is now. */
   async bootstrap(): Promise<void> {
-    await bootstrapTarget(join(this.directory, 'policy'), 'data/orders', this.mariadb);
+    await bootstrapAsRoot(join(this.directory, 'policy'), 'data/orders', this.mariadb);
   }
 
   async startGateway(): Promise<Gateway> {
