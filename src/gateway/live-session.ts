@@ -12,6 +12,8 @@ export type SessionEnd = Pick<Denied, 'reason' | 'detail'>;
 /** One downstream connection with its principal, target, lease and policy revision. */
 export class Session {
   readonly id: string;
+  /** Of the record of its end; an error that ends it names the same id. */
+  readonly closingId: string;
   readonly principal: Principal;
   readonly target: Target;
   readonly origin: Origin;
@@ -37,6 +39,7 @@ export class Session {
 
   constructor(facts: {
     id: string;
+    closingId: string;
     principal: Principal;
     target: Target;
     source: string;
@@ -48,6 +51,7 @@ export class Session {
     monotonic: number;
   }) {
     this.id = facts.id;
+    this.closingId = facts.closingId;
     this.principal = facts.principal;
     this.target = facts.target;
     this.access = facts.access;

@@ -160,6 +160,7 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
     lease = await broker?.lend({ principal, access, ttlMs: leaseTtlMs(access) });
     if (!lease) return;
     const session = new Session({
+      closingId: parts.ids.decision(),
       id: parts.ids.session(),
       principal,
       target,
@@ -243,7 +244,7 @@ function recordClosed(parts: GatewayParts, session: Session, end: SessionEnd | u
   parts.meter.sessionClosed(session.target.id, reason);
   parts.audit.append({
     event: 'session-closed',
-    id: parts.ids.decision(),
+    id: session.closingId,
     ...session.origin,
     revision: session.revision,
     reason: end ? `${end.reason}: ${end.detail}` : reason,

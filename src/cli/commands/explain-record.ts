@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { AuditRecord } from '../../audit/chain.ts';
 import { type KeptSource, PolicyStore } from '../../audit/policy-store.ts';
-import { findStory } from '../../audit/search.ts';
+import { decisionOf, findStory } from '../../audit/search.ts';
 import { directorySource } from '../../audit/source.ts';
 import type { RuleReference } from '../../model/decision.ts';
 import { PosternError } from '../../model/errors.ts';
@@ -24,8 +25,8 @@ export async function explainRecord(
   const unreadable = (file: string, line: number) =>
     context.err(`${file}:${line} is not a record; postern audit verify tells more.`);
   const story = findStory(directorySource(directory), id, { unreadable });
-  const decision = story.records.find(({ record }) => 'rules' in record)?.record;
-  if (!decision || !('rules' in decision)) {
+  const decision = story.records.find(({ record }) => record.event !== 'outcome')?.record;
+  if (!decision) {
     throw new PosternError('usage', {
       problem: `The audit in ${directory} has no decision ${id}.`,
     });
@@ -33,8 +34,15 @@ export async function explainRecord(
   context.out(storyText(story, painter(context.interactive)));
   const revision = 'revision' in decision ? decision.revision : undefined;
   const kept = revision === undefined ? undefined : new PolicyStore(directory).load(revision);
-  for (const rule of decision.rules ?? []) context.out(ruleText(rule, kept));
-  return 'decision' in decision && decision.decision !== 'deny' ? 0 : 1;
+  const rules = 'rules' in decision ? (decision.rules ?? []) : [];
+  for (const rule of rules) context.out(ruleText(rule, kept));
+  return isRefusal(decision) ? 1 : 0;
+}
+
+/** A denial, or the end of a session that its principal did not choose. */
+function isRefusal(record: AuditRecord): boolean {
+  if (record.event === 'session-closed') return record.reason !== 'closed-by-peer';
+  return decisionOf(record) === 'deny';
 }
 
 function ruleText(rule: RuleReference, kept: readonly KeptSource[] | undefined): string {

@@ -360,7 +360,7 @@ export class MysqlRelay {
     this.#idle();
   }
 
-  #tell(end: SessionEnd, sequence: number, id = this.#parts.ids.decision()): void {
+  #tell(end: SessionEnd, sequence: number, id = this.#session.closingId): void {
     this.#send(encodeDenial(end, id), sequence);
   }
 
