@@ -46,9 +46,7 @@ export class Installation {
     this.#progress('identity provider', `${this.#people.issuer} (people: OpenID Connect)`);
     this.#progress('', `${this.#jobs.issuer} (CI jobs, as GitHub Actions has them)`);
     this.#mariadb = await startMariadb({ tls: database });
-    const tokens = this.#keepTokens(this.#people.issuer);
-    await this.#mariadb.rootQuery(SEED_SQL);
-    await tokens;
+    await Promise.all([this.#mariadb.rootQuery(SEED_SQL), this.#keepTokens(this.#people.issuer)]);
     this.#progress('MariaDB', `127.0.0.1:${this.#mariadb.port}, private, with a schema shop`);
     this.write('policy/identity.yaml', identityYaml(this.#people.issuer, this.#jobs.issuer));
     this.write('policy/orders.yaml', ordersYaml(this.#mariadb.port));

@@ -7,15 +7,14 @@ const LIMIT_MS = 20_000;
 
 /** A person's token by the device flow (RFC 8628); the person is played by `browser.ts`. */
 export async function signIn(issuer: string, login: string): Promise<string> {
-  let browser = Promise.resolve();
+  const failed = new AbortController();
   const [token] = await deviceLogin(
     { issuer, clientId: DEMO_CLIENT, scopes: ['openid', 'data'] },
     ({ url, urlWithCode }) => {
-      browser = signInWithBrowser(urlWithCode ?? url, login);
+      signInWithBrowser(urlWithCode ?? url, login).catch((cause) => failed.abort(cause));
     },
-    AbortSignal.timeout(LIMIT_MS),
+    AbortSignal.any([failed.signal, AbortSignal.timeout(LIMIT_MS)]),
   );
-  await browser;
   if (token === undefined) throw new Error(`${issuer} gave ${login} no token`);
   return token;
 }

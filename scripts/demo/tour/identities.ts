@@ -44,13 +44,17 @@ export async function showPerson(tour: Tour): Promise<void> {
 
 async function showLogin({ installation, terminal }: Tour): Promise<void> {
   terminal.typed('$', 'postern login people');
-  let browser: Promise<void> | undefined;
-  const { code, output } = await installation.postern(['login', 'people'], (shown) => {
+  let open: (address: string) => void = () => undefined;
+  const browser = new Promise<string>((resolve) => {
+    open = resolve;
+  }).then((address) => signInWithBrowser(address, 'ada'));
+  const login = installation.postern(['login', 'people'], (shown) => {
     const address = /^Open +(\S+)$/m.exec(shown)?.[1];
-    if (address !== undefined) browser ??= signInWithBrowser(address, 'ada');
+    if (address !== undefined) open(address);
   });
+  // Whichever fails first is what went wrong.
+  const { code, output } = await Promise.race([login, browser.then(() => login)]);
   terminal.output(output);
-  await browser;
   expect(code === 0 && output.includes('user/people/ada'), 'Ada is signed in', output);
 }
 

@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Connection } from 'mysql2/promise';
 import { withoutRule } from '../declaration.ts';
-import { connectInPod, connectWithToken } from '../drivers.ts';
+import { connectInPod, connectWithToken, decisionId } from '../drivers.ts';
 import { expect, type Tour } from './tour.ts';
 
 const RULES = 'policy/rules.yaml';
@@ -26,6 +26,8 @@ export async function showRevocation({ installation, terminal }: Tour): Promise<
   const seconds = (performance.now() - begun) / 1000;
   terminal.output(`checkout: ${why}`);
   expect(/revoked/.test(why), 'the session of checkout is revoked within 5 seconds', why);
+  const { code, output } = await installation.postern(['explain', decisionId(why)]);
+  expect(code === 1 && /revoked/.test(output), 'the audit knows the id in the error', output);
   const left = await installation.mariadb.rootQuery(
     "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE USER LIKE '%payments/checkout%'",
   );
