@@ -16,6 +16,11 @@ export interface AskingOptions {
   readonly json?: boolean;
 }
 
+/** An option given several times; a variadic one would swallow the question behind it. */
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
 export interface PrincipalOptions {
   readonly as: string;
   readonly group?: readonly string[];
@@ -29,7 +34,7 @@ export interface PrincipalOptions {
 
 export function askingOptions(command: Command): Command {
   return command
-    .option('--policy <path...>', 'declaration (default: "policy:" of ./postern.yaml, ./policy)')
+    .option('--policy <path>', 'declaration (repeatable; default: as for check)', collect)
     .option('--json', 'print JSON');
 }
 
@@ -71,9 +76,9 @@ export function targetNamed(name: string, policy: Policy): Target {
 
 export function principalOptions(command: Command): Command {
   return command
-    .option('--group <id...>', 'groups the person is in')
-    .option('--app-role <value...>', 'application roles it has')
-    .option('--claim <name=value...>', 'verified claims; the same name again makes a list')
+    .option('--group <id>', 'a group the person is in (repeatable)', collect)
+    .option('--app-role <value>', 'an application role it has (repeatable)', collect)
+    .option('--claim <name=value>', 'a verified claim (repeatable; a name twice: a list)', collect)
     .option('--owner-id <id>', 'ci: id of the owner')
     .option('--repository-id <id>', 'ci: id of the repository')
     .option('--ref <ref>', 'ci: branch or tag, such as refs/heads/main')
