@@ -1,0 +1,12 @@
+CREATE USER IF NOT EXISTS `postern_view_b35c782005a738c6`@'localhost' IDENTIFIED VIA mysql_native_password USING 'invalid' ACCOUNT LOCK; -- DataRole/data/more-views (policy.yaml:46)
+GRANT SELECT (`id`, `name`) ON `shop`.`customers` TO `postern_view_b35c782005a738c6`@'localhost'; -- DataRole/data/more-views (policy.yaml:46)
+CREATE OR REPLACE DEFINER=`postern_view_b35c782005a738c6`@'localhost' SQL SECURITY DEFINER VIEW `shop`.`customers_public` AS SELECT `id`, `name` FROM `shop`.`customers`; -- DataRole/data/more-views (policy.yaml:46)
+CREATE USER IF NOT EXISTS `postern_view_b83a7e7dbd30f444`@'localhost' IDENTIFIED VIA mysql_native_password USING 'invalid' ACCOUNT LOCK; -- DataRole/data/more-views (policy.yaml:47)
+GRANT SELECT (`id`, `phone`) ON `shop`.`contacts` TO `postern_view_b83a7e7dbd30f444`@'localhost'; -- DataRole/data/more-views (policy.yaml:47)
+CREATE OR REPLACE DEFINER=`postern_view_b83a7e7dbd30f444`@'localhost' SQL SECURITY DEFINER VIEW `shop`.`contacts_public` AS SELECT `id`, `phone` FROM `shop`.`contacts`; -- DataRole/data/more-views (policy.yaml:47)
+CREATE ROLE IF NOT EXISTS `pr_data.more-views_73d3ee8d398f1165` WITH ADMIN 'postern_owner'@'localhost'; -- DataRole/data/more-views (policy.yaml:41)
+GRANT SELECT ON `shop`.`customers_public` TO `pr_data.more-views_73d3ee8d398f1165`; -- DataRole/data/more-views (policy.yaml:46)
+GRANT SELECT ON `shop`.`contacts_public` TO `pr_data.more-views_73d3ee8d398f1165`; -- DataRole/data/more-views (policy.yaml:47)
+CREATE ROLE IF NOT EXISTS `pr_data.views_bddb5e07653e2b15` WITH ADMIN 'postern_owner'@'localhost'; -- DataRole/data/views (policy.yaml:33)
+GRANT SELECT ON `shop`.`customers_public` TO `pr_data.views_bddb5e07653e2b15`; -- DataRole/data/views (policy.yaml:38)
+-- refused at line 39: The view shop.contacts_public is declared with other content at policy.yaml:47. Give one of the two another name.
