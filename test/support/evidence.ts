@@ -15,7 +15,12 @@ export function auditRecords(directory: string): readonly AuditRecord[] {
   return [...readRecords(directorySource(directory), { unreadable })].map(({ record }) => record);
 }
 
-export type RecordOf<Event extends AuditRecord['event']> = Extract<AuditRecord, { event: Event }>;
+type Matching<One extends AuditRecord, Event> = One extends AuditRecord
+  ? Event extends One['event']
+    ? One
+    : never
+  : never;
+export type RecordOf<Event extends AuditRecord['event']> = Matching<AuditRecord, Event>;
 
 export function recordsOf<Event extends AuditRecord['event']>(
   directory: string,

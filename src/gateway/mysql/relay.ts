@@ -430,10 +430,11 @@ export class MysqlRelay {
     this.#guard(() => this.#next());
   }
 
-  /** Ends in the middle of an answer: an ERR if nothing of it was sent, and the outcome. */
+  /** Ends within an answer, which is cancelled unless the lease is revoked with all it runs. */
   #abort(end: SessionEnd): void {
     const running = this.#running;
     if (this.#phase === 'closed') return;
+    if (running && end.reason !== 'revoked') this.#cancelUpstream();
     this.#phase = 'ended';
     this.#up.destroy();
     if (running) this.#recordOutcome(running, 'killed');
