@@ -12,6 +12,7 @@ import { asEnforced, needQuestion } from './question.ts';
 import { accessContent, contentText, targetContent } from './rule-content.ts';
 import { type SettingChange, settingChanges } from './setting-changes.ts';
 import { type Situation, situations } from './situations.ts';
+import { WidestFirst } from './widest-first.ts';
 
 /** Somebody concrete for whom both engines gave these two decisions. */
 export interface Witness extends Situation {
@@ -111,7 +112,7 @@ class Comparison {
     }
     const needs = [undefined, ...distinguishedNeeds(this.#policies, target)];
     const bySignature = new Map<string, Differences>();
-    const widest = new WidestFirst();
+    const widest = new WidestFirst(groupKey);
     for (const atom of principalAtoms(targetRules(this.#policies, target))) {
       if (--this.#budget < 0) return undefined;
       const accesses = this.#engines.map((engine) =>
@@ -258,6 +259,13 @@ function withAttributes(principal: Principal, from: Principal): Principal {
   };
 }
 
+/** Principals are told together when they gain and lose the same by the same rules. */
+function groupKey(differences: Differences): string {
+  const [first] = differences.values();
+  const rules = [first?.before, first?.after].map((one) => one?.rules.map(({ name }) => name));
+  return JSON.stringify([[...differences.keys()].sort(), rules]);
+}
+
 /** Decisions of one engine for one principal at one moment; without target everything is denied. */
 function decider(
   engine: DecisionEngine,
@@ -283,41 +291,4 @@ function conditionsOf(grants: readonly Grant[]): string {
   });
   // One grant without conditions gives it always.
   return texts.includes('') ? '' : [...new Set(texts)].join(', or ');
-}
-
-/**
- * Collects what principals gain and lose, leaving out what a wider principal gains and loses
- * already: whoever is in two groups is not told apart from whoever is in one of them.
- */
-class WidestFirst {
-  readonly #told = new Map<string, ReadonlySet<string>[]>();
-  readonly #groups = new Map<string, [PrincipalAtom[], Differences]>();
-
-  add(atom: PrincipalAtom, differences: Differences): void {
-    const left = new Map<string, Difference>();
-    for (const [right, witness] of differences) {
-      const told = this.#told.get(right) ?? [];
-      if (told.some((parts) => isSubset(parts, atom.parts))) continue;
-      told.push(atom.parts);
-      this.#told.set(right, told);
-      left.set(right, witness);
-    }
-    if (left.size === 0) return;
-    const [first] = left.values();
-    const rules = [first?.before.rules, first?.after.rules].map((one) => one?.map((r) => r.name));
-    const key = JSON.stringify([[...left.keys()].sort(), rules]);
-    const group = this.#groups.get(key);
-    if (group) group[0].push(atom);
-    else this.#groups.set(key, [[atom], left]);
-  }
-
-  groups(): readonly (readonly [readonly PrincipalAtom[], Differences])[] {
-    return [...this.#groups.values()];
-  }
-}
-
-function isSubset(small: ReadonlySet<string>, large: ReadonlySet<string>): boolean {
-  if (small.size > large.size) return false;
-  for (const part of small) if (!large.has(part)) return false;
-  return true;
 }
