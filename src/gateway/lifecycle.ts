@@ -96,7 +96,8 @@ export class SessionLifecycle {
 
 /**
  * Why the lease no longer fits, or undefined. More roles than were lent are no loss: the session
- * keeps its lease. A role whose content changed is another role.
+ * keeps its lease. A role whose content changed is another role; one may also go without a reload,
+ * when the Grant that gave it expires.
  */
 function lostRight(
   policy: Policy,
@@ -109,10 +110,9 @@ function lostRight(
   if (!policy.clusters.has(verifiedBy) && !policy.providers.has(verifiedBy)) {
     return { reason: 'revoked', detail: `${verifiedBy} no longer vouches for anybody` };
   }
-  if (policy === beforePolicy) return undefined;
   for (const id of before) {
     if (!after.includes(id)) return { reason: 'revoked', detail: `role ${id} was withdrawn` };
-    if (roleContent(policy, id) !== roleContent(beforePolicy, id)) {
+    if (policy !== beforePolicy && roleContent(policy, id) !== roleContent(beforePolicy, id)) {
       return { reason: 'revoked', detail: `role ${id} was changed; connect again` };
     }
   }
