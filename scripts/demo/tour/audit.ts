@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { expect, showPostern, type Tour } from './tour.ts';
+
+/** Heads are signed every second. */
+const SIGNED_AFTER_MS = 1_200;
 
 export async function showAudit(tour: Tour): Promise<void> {
   const { installation, terminal } = tour;
@@ -12,6 +16,8 @@ export async function showAudit(tour: Tour): Promise<void> {
   );
   const search = await showPostern(tour, ['audit', 'search', '--kind', 'select', '--limit', '6']);
   expect(/payments\/checkout/.test(search.output), 'the audit has the workload', search.output);
+  // So that the last records are signed, too.
+  await wait(SIGNED_AFTER_MS);
   const verified = await showPostern(tour, ['audit', 'verify']);
   terminal.say('Now one bit of one record is changed, in a copy:');
   cpSync(installation.path('audit'), installation.path('audit-copy'), { recursive: true });
