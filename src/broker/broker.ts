@@ -14,11 +14,10 @@ import type { AdminConnection } from '../target/mysql/connection.ts';
 import { accountName } from './account-name.ts';
 import { AdminLink } from './admin-link.ts';
 import type { CertificateNames } from './distinguished-name.ts';
-import { exceedingAccess, type ForeignAccess, foreignAccessText } from './foreign-access.ts';
 import { type LeaseEntry, LeaseTable } from './lease-table.ts';
 import { nativePasswordHash, randomPassword } from './password-hash.ts';
 import { Registry, type SweepResult } from './registry.ts';
-import { REGISTRY_VERSION } from './registry-schema.ts';
+import { TargetHealth, type TargetProblem } from './target-health.ts';
 
 export interface BrokerOptions {
   /** The installation; every process adds its own boot id. */
@@ -42,11 +41,6 @@ export interface LendRequest {
   readonly ttlMs: number;
 }
 
-export interface BrokerProblem {
-  readonly reason: DenialReason;
-  readonly detail: string;
-}
-
 /** Longest wait for a lease (design: issuing has a 2 s deadline). */
 const LEND_DEADLINE_MS = 2_000;
 const REVOKE_DEADLINE_MS = 2_000;
@@ -64,13 +58,10 @@ export class Broker {
   readonly #link: AdminLink;
   readonly #table = new LeaseTable();
   readonly #entryOf = new WeakMap<Lease, LeaseEntry>();
-  #roles: readonly DataRole[] = [];
-  #roleNames: ReadonlyMap<string, string> = new Map();
-  #foreign: readonly ForeignAccess[] = [];
+  readonly #health: TargetHealth;
+  /** Base role by DataRole id, under the policy of now. */
+  #roleNames: ReadonlyMap<string, string>;
   #serverVersion: string | undefined;
-  #problem: BrokerProblem | undefined;
-  /** True from the first good sweep on: then the loss of the connection alone changes nothing. */
-  #admitted = false;
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -82,7 +73,10 @@ export class Broker {
       connect: options.connectAdmin,
       clock: options.clock,
     });
-    this.policyChanged(options.policy, options.target);
+    const { target, policy, log, audit } = options;
+    const roles = rolesOf(policy, target);
+    this.#roleNames = namesOf(roles);
+    this.#health = new TargetHealth(target.id, roles, log, audit);
   }
 
   /** What the target says it is; known after the first login. */
@@ -92,12 +86,12 @@ export class Broker {
 
   /** Whether new sessions can be served at all. */
   get ready(): boolean {
-    return this.#admitted && !this.#stopped;
+    return this.#health.admitted && !this.#stopped;
   }
 
   /** Why not; or, while `ready`, why no *new* lease can be had at this moment. */
-  get problem(): BrokerProblem | undefined {
-    return this.#problem;
+  get problem(): TargetProblem | undefined {
+    return this.#health.problem;
   }
 
   /**
@@ -108,15 +102,15 @@ export class Broker {
     await this.#beat();
     if (this.ready) return;
     const { id: target } = this.#options.target;
-    const problem = this.#problem?.detail ?? 'unknown';
+    const problem = this.problem?.detail ?? 'unknown';
     throw new PosternError('target-unsupported', { target, problem });
   }
 
   /** Leases of roles that are no longer declared are dropped as soon as nobody uses them. */
   policyChanged(policy: Policy, target: Target): void {
-    this.#roles = rolesOf(policy, target);
-    this.#roleNames = new Map(this.#roles.map((role) => [role.id, baseRoleName(role)]));
-    this.#checkForeignAccess();
+    const roles = rolesOf(policy, target);
+    this.#roleNames = namesOf(roles);
+    this.#health.rolesChanged(roles);
     for (const entry of this.#table.idleFor(0, this.#options.clock.monotonic())) {
       if (!this.#isDeclared(entry)) this.#drop(entry);
     }
@@ -215,8 +209,9 @@ export class Broker {
 
   #refuseWhenUnfit(): void {
     if (this.#stopped) throw this.#failed('the gateway is stopping', 'draining');
-    if (this.#problem?.reason === 'lease-exceeds-policy') {
-      throw this.#failed(this.#problem.detail, this.#problem.reason);
+    const { problem } = this;
+    if (problem?.reason === 'lease-exceeds-policy') {
+      throw this.#failed(problem.detail, problem.reason);
     }
   }
 
@@ -317,28 +312,14 @@ export class Broker {
       const swept = await this.#run(SWEEP_DEADLINE_MS, (registry) =>
         registry.sweep(DEAD_AFTER_SECONDS),
       );
-      this.#accept(swept);
+      this.#health.swept(swept);
       this.#upkeep(swept);
     } catch (thrown) {
-      const error = toPosternError(thrown);
-      this.#setProblem({ reason: 'target-unavailable', detail: error.message }, error.cause);
+      this.#health.unreachable(toPosternError(thrown));
     }
     if (this.#stopped) return;
-    const delayMs = this.#problem ? Math.max(RETRY_MS, this.#link.backoffMs) : HEARTBEAT_MS;
+    const delayMs = this.problem ? Math.max(RETRY_MS, this.#link.backoffMs) : HEARTBEAT_MS;
     this.#timer = this.#options.clock.after(delayMs, () => void this.#beat());
-  }
-
-  #accept(swept: SweepResult): void {
-    if (swept.version !== REGISTRY_VERSION) {
-      this.#admitted = false;
-      const detail = `the registry has version ${swept.version || 'unknown'}, this build needs ${REGISTRY_VERSION}: run postern bootstrap`;
-      this.#setProblem({ reason: 'target-unavailable', detail });
-      return;
-    }
-    this.#foreign = swept.foreign;
-    this.#setProblem(undefined);
-    this.#admitted = true;
-    this.#checkForeignAccess();
   }
 
   #upkeep({ accounts }: SweepResult): void {
@@ -355,35 +336,6 @@ export class Broker {
         this.#options.log.warn('a lease was not rotated', { account: entry.account, cause }),
       );
     }
-  }
-
-  /** What PUBLIC and others add to every lease must not exceed what is declared. */
-  #checkForeignAccess(): void {
-    if (!this.#admitted && this.#problem?.reason !== 'lease-exceeds-policy') return;
-    const excess = exceedingAccess(this.#foreign, this.#roles);
-    if (excess.length > 0) {
-      this.#admitted = false;
-      const more = excess.length > 1 ? ` and ${excess.length - 1} more` : '';
-      const first = excess[0] ? foreignAccessText(excess[0]) : '';
-      const detail = `every account on the target holds more than is declared: ${first}${more}; run postern bootstrap --fix`;
-      this.#setProblem({ reason: 'lease-exceeds-policy', detail });
-    } else if (this.#problem?.reason === 'lease-exceeds-policy') {
-      this.#admitted = true;
-      this.#setProblem(undefined);
-    }
-  }
-
-  #setProblem(problem: BrokerProblem | undefined, cause?: unknown): void {
-    if (problem?.detail === this.#problem?.detail) return;
-    this.#problem = problem;
-    const target = this.#options.target.id;
-    if (!problem) {
-      this.#options.log.info('the target is ready', { target, version: this.#serverVersion });
-      return;
-    }
-    this.#options.log.error('the target has a problem', { target, ...problem, cause });
-    const detail = `${target}: ${problem.detail}`;
-    this.#options.audit.append({ event: 'gateway', what: 'finding', detail });
   }
 
   #run<T>(deadlineMs: number, use: (registry: Registry) => Promise<T>): Promise<T> {
@@ -424,4 +376,8 @@ export class Broker {
     const facts = { target: this.#options.target.id, problem, ...(reason && { reason }) };
     return new PosternError('lease-failed', facts, cause);
   }
+}
+
+function namesOf(roles: readonly DataRole[]): ReadonlyMap<string, string> {
+  return new Map(roles.map((role) => [role.id, baseRoleName(role)]));
 }
