@@ -76,6 +76,6 @@ export const MYSQL_DENIALS: Readonly<Record<DenialReason, MysqlDenial>> = {
 /** ER_ACCESS_DENIED-like text that gives nothing away but the id to ask about. */
 export function denialMessage(reason: DenialReason, detail: string, id: string): string {
   const { showsDetail } = MYSQL_DENIALS[reason];
-  const what = showsDetail ? `${detail} [${reason}]` : 'Access denied';
+  const what = showsDetail ? `${detail.replace(/\.$/, '')} [${reason}]` : 'Access denied';
   return `Postern: ${what}. Decision ${id}: postern explain ${id}`;
 }
