@@ -14,8 +14,8 @@ import type { AdminConnection } from '../target/mysql/connection.ts';
 import { accountName } from './account-name.ts';
 import { AdminLink } from './admin-link.ts';
 import type { CertificateNames } from './distinguished-name.ts';
+import { LeaseIssuer } from './lease-issuer.ts';
 import { type LeaseEntry, LeaseTable } from './lease-table.ts';
-import { nativePasswordHash, randomPassword } from './password-hash.ts';
 import { Registry, type SweepResult } from './registry.ts';
 import { TargetHealth, type TargetProblem } from './target-health.ts';
 
@@ -59,6 +59,7 @@ export class Broker {
   readonly #table = new LeaseTable();
   readonly #entryOf = new WeakMap<Lease, LeaseEntry>();
   readonly #health: TargetHealth;
+  readonly #issuer: LeaseIssuer;
   /** Base role by DataRole id, under the policy of now. */
   #roleNames: ReadonlyMap<string, string>;
   #serverVersion: string | undefined;
@@ -77,6 +78,11 @@ export class Broker {
     const roles = rolesOf(policy, target);
     this.#roleNames = namesOf(roles);
     this.#health = new TargetHealth(target.id, roles, log, audit);
+    this.#issuer = new LeaseIssuer({
+      ...options,
+      targetName: target.id,
+      lend: (call) => this.#run(LEND_DEADLINE_MS, (registry) => registry.lend(call)),
+    });
   }
 
   /** What the target says it is; known after the first login. */
@@ -143,7 +149,8 @@ export class Broker {
     // Counted before the wait, so that nothing drops it meanwhile.
     entry.users += 1;
     try {
-      if (!this.#table.isFresh(entry, this.#options.clock.monotonic())) await this.#issue(entry);
+      if (!this.#table.isFresh(entry, this.#options.clock.monotonic()))
+        await this.#issuer.issue(entry);
       if (!entry.issued || entry.revoking) throw this.#failed('it was revoked meanwhile');
       const { password, role } = entry.issued;
       const lease: Lease = {
@@ -237,49 +244,6 @@ export class Broker {
     return entry.roles.every((role) => declared.includes(role));
   }
 
-  /** One at a time per account: everybody who comes meanwhile gets the same outcome. */
-  #issue(entry: LeaseEntry): Promise<void> {
-    entry.issuing ??= this.#issueNow(entry).finally(() => {
-      delete entry.issuing;
-    });
-    return entry.issuing;
-  }
-
-  async #issueNow(entry: LeaseEntry): Promise<void> {
-    const { clock, clientCertificate } = this.#options;
-    const rotation = entry.issued !== undefined;
-    await this.#record(
-      `${rotation ? 'rotating' : 'lending'} ${entry.account} to ${entry.principalId}`,
-    );
-    const password = randomPassword();
-    const atMs = clock.monotonic();
-    const call = {
-      account: entry.account,
-      passwordHash: nativePasswordHash(password),
-      roles: entry.roles,
-      ...(clientCertificate && { certificate: clientCertificate }),
-      ttlSeconds: Math.max(1, Math.ceil(entry.ttlMs / 1_000)),
-    };
-    try {
-      const role = await this.#run(LEND_DEADLINE_MS, (registry) => registry.lend(call));
-      entry.issued = { password, role, atMs };
-    } catch (thrown) {
-      // Whether the target took the new password is unknown: the old one must not be used again.
-      delete entry.issued;
-      throw this.#lendError(toPosternError(thrown));
-    }
-  }
-
-  #lendError(error: PosternError): PosternError {
-    if (error.code !== 'lease-failed') return this.#failed(error.message, undefined, error);
-    const reasons: Readonly<Record<string, DenialReason>> = {
-      'role-missing': 'lease-role-missing',
-      'role-altered': 'lease-exceeds-policy',
-    };
-    const reason = reasons[String(error.facts['reason'])];
-    return this.#failed(String(error.facts['problem']), reason, error);
-  }
-
   async #revokeUntilDone(account: string): Promise<void> {
     for (;;) {
       try {
@@ -332,9 +296,11 @@ export class Broker {
     }
     for (const entry of this.#table.idleFor(this.#options.idleTtlMs, nowMs)) this.#drop(entry);
     for (const entry of this.#table.dueForRotation(nowMs)) {
-      this.#issue(entry).catch((cause: unknown) =>
-        this.#options.log.warn('a lease was not rotated', { account: entry.account, cause }),
-      );
+      this.#issuer
+        .issue(entry)
+        .catch((cause: unknown) =>
+          this.#options.log.warn('a lease was not rotated', { account: entry.account, cause }),
+        );
     }
   }
 
@@ -342,19 +308,6 @@ export class Broker {
     return this.#link.run(deadlineMs, (connection) => {
       this.#serverVersion = connection.serverVersion;
       return use(new Registry(connection, this.#instance, this.#options.target.id));
-    });
-  }
-
-  /** A lease is on record before it exists on the target (invariant 1). */
-  #record(detail: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#options.audit.append({ event: 'gateway', what: 'lease', detail }, (ok) => {
-        if (ok) resolve();
-        else {
-          const facts = { path: 'the audit', problem: 'a lease could not be recorded' };
-          reject(new PosternError('audit-unwritable', facts));
-        }
-      });
     });
   }
 
@@ -372,9 +325,9 @@ export class Broker {
     return new Promise((resolve) => this.#options.clock.after(delayMs, resolve));
   }
 
-  #failed(problem: string, reason?: DenialReason, cause?: unknown): PosternError {
+  #failed(problem: string, reason?: DenialReason): PosternError {
     const facts = { target: this.#options.target.id, problem, ...(reason && { reason }) };
-    return new PosternError('lease-failed', facts, cause);
+    return new PosternError('lease-failed', facts);
   }
 }
 

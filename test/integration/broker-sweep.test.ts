@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { createConnection } from 'mysql2/promise';
 import type { Broker } from '../../src/broker/broker.ts';
 import { Registry } from '../../src/broker/registry.ts';
 import type { AdminConnection } from '../../src/target/mysql/connection.ts';
@@ -67,12 +68,22 @@ describe('broker sweep', () => {
     const lease = await first.lend(request());
     const session = await target.login(lease);
     await crash.get(first)?.();
+    // Names beyond ASCII in the process list must not break the comparison.
+    await root("CREATE USER 'jürgen'@'%' IDENTIFIED BY 'x'");
+    const { mariadb } = target;
+    const other = await createConnection({
+      host: '127.0.0.1',
+      port: mariadb.port,
+      user: 'jürgen',
+      password: 'x',
+    });
     await age('two', 61);
     const second = await target.broker({ instance: 'two' });
     await second.start();
     deepEqual(await target.accounts(), [lease.account]);
     await session.query('SELECT * FROM shop.orders');
     await session.end();
+    await other.end();
     const admin = await target.admin();
     await new Registry(admin, 'two.00000000', 'data/orders').sweep(60);
     deepEqual(await target.accounts(), []);
