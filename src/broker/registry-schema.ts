@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ROLE_ADMIN } from '../compile/sql/desired.ts';
 
-/** The registry's own schema; no DataRole may name it. */
-export const REGISTRY_SCHEMA = 'postern';
 /** Locked, without a password, owner of the procedures; holds only `OWNER_PRIVILEGES`. */
 export const OWNER_ACCOUNT = ROLE_ADMIN;
 /** Raised whenever tables or procedures change; a gateway refuses another version's registry. */
