@@ -104,7 +104,8 @@ describe('bootstrap', () => {
     deepEqual((await target.bootstrap()).missing, []);
     const columns = async () =>
       (await root('SHOW COLUMNS FROM shop.customers_public')).map((row) => row.Field);
-    const definers = () => root("SELECT User FROM mysql.global_priv WHERE User LIKE 'postern\\_view%'");
+    const definers = () =>
+      root("SELECT User FROM mysql.global_priv WHERE User LIKE 'postern\\_view%'");
     deepEqual(await columns(), ['id', 'name']);
     const [before] = await definers();
     target.declare(view('id, email'));
@@ -122,7 +123,10 @@ describe('bootstrap', () => {
   it('does not take over a view or a role that is not its own', async () => {
     await root('CREATE VIEW shop.customers_public AS SELECT email FROM shop.customers');
     target.declare(view('id, name'));
-    await rejects(target.bootstrap(), /shop\.customers_public exists and was not made by bootstrap/);
+    await rejects(
+      target.bootstrap(),
+      /shop\.customers_public exists and was not made by bootstrap/,
+    );
     await root('DROP VIEW shop.customers_public; CREATE TABLE shop.customers_public (id INT)');
     await rejects(target.bootstrap(), /shop\.customers_public exists/);
     await root('DROP TABLE shop.customers_public');
@@ -145,7 +149,9 @@ describe('bootstrap', () => {
     equal(first.code, 1);
     match(first.out, /! Table 'shop\.later' doesn't exist \(.*orders\.yaml:\d+\)/);
     match(first.out, /! there is no routine shop\.soon/);
-    await root('CREATE TABLE shop.later (id INT); CREATE FUNCTION shop.soon() RETURNS INT RETURN 1');
+    await root(
+      'CREATE TABLE shop.later (id INT); CREATE FUNCTION shop.soon() RETURNS INT RETURN 1',
+    );
     equal((await run('bootstrap', 'orders', ...asRoot())).code, 0);
     const broker = await target.broker();
     await broker.start();
@@ -204,7 +210,10 @@ describe('bootstrap', () => {
 
   it('prints a script that the mariadb command runs', async () => {
     const { out } = await run('bootstrap', 'orders', '--print');
-    match(out, /GRANT SELECT ON `shop`\.`orders` TO `pr_.*`; -- DataRole\/data\/orders-role \(.*:\d+\)/);
+    match(
+      out,
+      /GRANT SELECT ON `shop`\.`orders` TO `pr_.*`; -- DataRole\/data\/orders-role \(.*:\d+\)/,
+    );
     const fresh = await startMariadb();
     try {
       await fresh.rootQuery(SQL);
@@ -214,7 +223,9 @@ describe('bootstrap', () => {
         input: script,
         env: { ...process.env, MYSQL_PWD: fresh.rootPassword },
       });
-      const [row] = await fresh.rootQuery('SELECT COUNT(*) AS n FROM mysql.proc WHERE db = "postern"');
+      const [row] = await fresh.rootQuery(
+        'SELECT COUNT(*) AS n FROM mysql.proc WHERE db = "postern"',
+      );
       equal(Number(row?.n), 6);
     } finally {
       await fresh.stop();
