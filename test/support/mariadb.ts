@@ -160,6 +160,8 @@ FLUSH PRIVILEGES;
       '--no-defaults',
       `--datadir=${this.dataDirectory}`,
       `--socket=${this.socketPath}`,
+      // A server that starts deletes temporary tables it finds there, also those of its neighbours.
+      `--tmpdir=${this.#directory}`,
       `--port=${this.port}`,
       '--bind-address=127.0.0.1',
       '--skip-name-resolve',
@@ -229,6 +231,7 @@ FLUSH PRIVILEGES;
 
   async stop(): Promise<void> {
     await this.#end('SIGTERM');
+    running.delete(this);
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
@@ -252,7 +255,6 @@ FLUSH PRIVILEGES;
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    running.delete(this);
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');
     // A stopped process does not act on SIGTERM until it continues.
