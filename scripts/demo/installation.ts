@@ -7,11 +7,11 @@ import { type Authority, createAuthority } from '../../test/support/certs.ts';
 import { CLAIM_SETS } from '../../test/support/claim-sets.ts';
 import { startIdp, type TestIdp } from '../../test/support/idp.ts';
 import { startMariadb, type TestMariadb } from '../../test/support/mariadb.ts';
+import { type Sidecar, startSidecar } from '../../test/support/sidecar.ts';
 import { identityYaml, ordersYaml, RULES_YAML, SEED_SQL, SETTINGS_YAML } from './declaration.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import { type IdentityProvider, startIdentityProvider } from './identity-provider.ts';
 import { type Finished, runProgram } from './program.ts';
-import { type Sidecar, startSidecar } from './sidecar.ts';
 import { signIn } from './sign-in.ts';
 
 const GROUPS = { ada: ['analysts'], oscar: ['operators'] } as const;
@@ -19,6 +19,9 @@ const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
 /** Called as each part stands: what it is, and where. */
 export type Progress = (part: string, where: string) => void;
+
+/** The name Envoy sends for the service `orders-db` of namespace `data-orders`, port 3306. */
+const SERVICE_NAME = 'outbound_.3306_._.orders-db.data-orders.svc.cluster.local';
 
 /** Everything the demo runs, on loopback and below one temporary directory. */
 export class Installation {
@@ -116,7 +119,7 @@ export class Installation {
       meshCa: this.#prodCa,
       port: (listener: string) => this.gateway.port(listener),
     };
-    const sidecar = await startSidecar(mesh, issued);
+    const sidecar = await startSidecar(mesh, issued, SERVICE_NAME);
     this.#sidecars.push(sidecar);
     return sidecar.port;
   }
@@ -170,7 +173,7 @@ export class Installation {
   }
 
   async #stop(): Promise<void> {
-    for (const sidecar of this.#sidecars) sidecar.close();
+    await Promise.all(this.#sidecars.map((sidecar) => sidecar.close()));
     await this.#gateway?.stop();
     await Promise.all([this.#mariadb?.stop(), this.#people?.close(), this.#jobs?.close()]);
     this.#remove();

@@ -80,7 +80,7 @@ export class DriverWorld {
   static async start(): Promise<DriverWorld> {
     const world = await World.start({ extraPolicy: POLICY, extraSql: SQL });
     try {
-      const sidecar = await startSidecar(world, 'tests', 'drivers');
+      const sidecar = await startSidecar(world, await world.workload('tests', 'drivers'));
       const places = {
         direct: { host: '127.0.0.1', port: world.mariadb.port, user: 'direct', password: 'direct' },
         token: {

@@ -2,8 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
-import { sidecar } from './drivers.ts';
-import type { World } from './world.ts';
+import { type MeshListener, sidecar } from './drivers.ts';
 
 /** A plain TCP port on loopback that any driver can use as the workload, without a password. */
 export interface Sidecar {
@@ -13,17 +12,16 @@ export interface Sidecar {
 
 /** What Envoy does beside an application: takes plain bytes, originates Istio's mutual TLS. */
 export async function startSidecar(
-  world: World,
-  namespace = 'payments',
-  serviceAccount = 'checkout',
+  mesh: MeshListener,
+  identity: { readonly chainPem: string; readonly keyPem: string },
+  serverName?: string,
 ): Promise<Sidecar> {
-  const identity = await world.workload(namespace, serviceAccount);
   const open = new Set<Socket>();
   const server = createServer({ pauseOnConnect: true }, (application) => {
     open.add(application);
     application.on('error', () => application.destroy());
     application.on('close', () => open.delete(application));
-    sidecar(world, identity).then(
+    sidecar(mesh, identity, serverName).then(
       (gateway) => {
         // A connection that ends on one side ends on the other; errors end both.
         pipeline(application, gateway, application, () => undefined);
