@@ -158,7 +158,10 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
   const broker = parts.brokers.get(target.id);
   try {
     lease = await broker?.lend({ principal, access, ttlMs: leaseTtlMs(access) });
-    if (!lease) return;
+    if (!broker || !lease) {
+      refuse('target-unavailable', 'the target is no longer served');
+      return;
+    }
     const session = new Session({
       closingId: parts.ids.decision(),
       id: parts.ids.session(),
@@ -184,6 +187,8 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
     }
   } catch (thrown) {
     const error = toPosternError(thrown, parts.ids.decision());
+    // The account was removed or changed on the target: the next login gets a new one.
+    if (lease && error.facts['errno'] === 1045) broker?.loginRefused(lease);
     parts.log.warn('session failed', {
       principal: principal.id,
       target: target.id,
