@@ -7,6 +7,7 @@ import type { Log } from '../model/log.ts';
 import type { StreamPosition } from './chain.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { FileLog } from './file-log.ts';
+import { ownDirectory } from './owner.ts';
 import { type PreviousStream, previousStream } from './previous-stream.ts';
 import type { AuditLog } from './record.ts';
 import { type SignerHealth, type SignerOptions, SignerSupervisor } from './signer-supervisor.ts';
@@ -60,7 +61,8 @@ export interface FileAudit extends AuditLog {
 
 /**
  * Opens the audit of one process: a new stream that begins with a `gateway started` record. An
- * earlier stream is never appended to. Rejects with `audit-unwritable`.
+ * earlier stream is never appended to. Rejects with `audit-unwritable`, also while another process
+ * writes to the directory under the same name.
  */
 export async function openFileAudit(options: FileAuditOptions): Promise<FileAudit> {
   const { directory, clock, log } = options;
@@ -71,12 +73,14 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
   let durableSeq = 0;
   let fileLog: FileLog;
   makeDirectory(directory);
+  const ownership = await ownDirectory(directory, worker);
   const previous = previousStream(directorySource(directory), worker);
   if (previous && !previous.stopped) {
     log.warn('audit: the process before did not stop in order', { ...previous });
   }
-  const signer = await startSigner(options);
+  let signer: SignerSupervisor | undefined;
   try {
+    signer = await startSigner(options);
     mkdirSync(streamDirectory, { mode: 0o700 });
     fileLog = new FileLog(
       {
@@ -99,6 +103,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
   } catch (cause) {
     await signer?.close();
     rmSync(streamDirectory, { recursive: true, force: true });
+    await ownership.release();
     throw unwritable(directory, cause);
   }
   return {
@@ -112,6 +117,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
       fileLog.append({ event: 'gateway', what: 'stopped', detail: `process ${process.pid}` });
       await fileLog.close();
       await signer?.close();
+      await ownership.release();
     },
     health: () => healthOf(fileLog, durableSeq, signer),
   };
@@ -149,6 +155,7 @@ async function startSigner(options: FileAuditOptions): Promise<SignerSupervisor 
 }
 
 function unwritable(path: string, cause: unknown): PosternError {
+  if (cause instanceof PosternError) return cause;
   return new PosternError('audit-unwritable', { path, problem: problemText(cause) }, cause);
 }
 

@@ -210,7 +210,7 @@ listeners:
   it("refuses the broker's login: said in readiness and audit, lent leases go on", async () => {
     const connection = await person('holder');
     await world.mariadb.rootQuery(
-      "ALTER USER postern_broker@'%' IDENTIFIED BY 'changed by somebody'; " + KILL_BROKER,
+      `ALTER USER postern_broker@'%' IDENTIFIED BY 'changed by somebody'; ${KILL_BROKER}`,
     );
     await rejects(person('seeker'), /lease-unavailable/);
     await until(() => targets()?.['data/orders']?.problem !== undefined, 12 * SECOND, 'a problem');

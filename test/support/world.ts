@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Gateway } from '../../src/app/gateway.ts';
 import { readSettings } from '../../src/config/read.ts';
-import { systemClock } from '../../src/model/clock.ts';
+import { type Clock, systemClock } from '../../src/model/clock.ts';
 import { type Log, silentLog } from '../../src/model/log.ts';
 import { bootstrapAsRoot } from './bootstrap.ts';
 import { type Authority, createAuthority } from './certs.ts';
@@ -111,6 +111,7 @@ export interface WorldOptions {
   readonly trustTargetOnly?: boolean;
   readonly settings?: string;
   readonly log?: Log;
+  readonly clock?: Clock;
   /** False: everything but the gateway, for tests that start it as a process. */
   readonly gateway?: boolean;
 }
@@ -209,7 +210,7 @@ ${this.#options.settings ?? ''}`;
     const { settings } = readSettings(join(this.directory, 'postern.yaml'));
     this.gateway = await Gateway.start({
       settings,
-      clock: systemClock,
+      clock: this.#options.clock ?? systemClock,
       log: this.#options.log ?? (process.env['WORLD_LOG'] ? stderrLog : silentLog),
       ...(this.#options.trustTargetOnly && { trustTargetOnly: true }),
     });
