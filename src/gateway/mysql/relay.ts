@@ -23,8 +23,8 @@ import { OwnCommands } from './own-commands.ts';
 import { Rewrites } from './rewrites.ts';
 import {
   CANCELLED,
-  callsRoutine,
   isStatement,
+  mayChangeUnseen,
   NOT_FORWARDED,
   newRunning,
   OUT_OF_MEMORY,
@@ -315,9 +315,9 @@ export class MysqlRelay {
     this.#tail = undefined;
     if (tail) this.#toDownstream.send(tail);
     if (this.#phase !== 'recording') return;
-    // A routine may have switched tracking off inside, and an EOF tells that something changed but
-    // not what: ask again before the next statement.
-    if (running && (callsRoutine(running.inspection) || this.#answer.walker.unreportedChange)) {
+    // Not everything is reported, and an EOF tells that something changed but not what: ask again
+    // before the next statement.
+    if (running && (mayChangeUnseen(running.inspection) || this.#answer.walker.unreportedChange)) {
       this.#state.forget();
     }
     this.#idle();

@@ -94,6 +94,9 @@ export function isStatement(code: number | undefined): boolean {
   return code === COM.COM_QUERY || code === COM.COM_STMT_PREPARE;
 }
 
-export function callsRoutine({ question, row }: Inspection): boolean {
-  return row.answer !== 'prepare' && question.needs.some((need) => need.action === 'execute');
+/** After it the lexer mode is not known: a routine may switch tracking off, SET may go unreported. */
+export function mayChangeUnseen({ question, row }: Inspection): boolean {
+  if (row.answer === 'prepare') return false;
+  const { needs, features } = question;
+  return features.changesLexerMode === true || needs.some((need) => need.action === 'execute');
 }

@@ -67,6 +67,11 @@ export interface StatementFeatures {
   readonly multiStatement: boolean;
   /** Literals in it may be credentials: the text must never reach the audit. */
   readonly mayHoldCredentials: boolean;
+  /**
+   * It may change how the next statement is read. MariaDB does not report `SET @@x = ...` without
+   * a scope, so whoever follows the session must ask after it.
+   */
+  readonly changesLexerMode?: true;
   /** The default schema after it succeeded (USE). */
   readonly usesSchema?: string;
 }

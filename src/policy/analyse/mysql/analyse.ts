@@ -104,6 +104,7 @@ function features(
     localInfile: cursor?.localInfile ?? false,
     multiStatement,
     mayHoldCredentials,
+    ...(cursor?.changesLexerMode && { changesLexerMode: true }),
     ...(cursor?.usesSchema === undefined ? {} : { usesSchema: cursor.usesSchema }),
   };
 }

@@ -37,6 +37,7 @@ export class Cursor {
   hasWhere = false;
   mayHoldCredentials = false;
   localInfile = false;
+  changesLexerMode = false;
   /** The schema of the last USE. */
   usesSchema: string | undefined;
   /** Names of common table expressions in scope, innermost last. */

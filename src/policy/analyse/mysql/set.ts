@@ -7,13 +7,15 @@ import * as token from './tokens.ts';
 /**
  * Session variables that would change what the gateway learns from the server, who the session
  * seems to be, or what is logged and replicated. Everything else is the session's own business:
- * sql_mode and character sets are allowed, their effect is learnt from session tracking.
+ * sql_mode and character sets are allowed, their effect is learnt from the server.
  */
 const REFUSED_VARIABLES = new RegExp(
   '^(session_track_|pseudo_|proxy_|external_user$|sql_log_|binlog_|gtid_|wsrep_|server_id$|' +
     'skip_replication$|debug|character_set_filesystem$|default_master_connection$|' +
     'enforce_storage_engine$|in_transaction$|slow_query_log|log_slow_|log_output$)',
 );
+
+const LEXER_VARIABLES = /^(sql_mode$|character_set_|collation_)/;
 
 /** In SET STATEMENT the change ends with the statement, and tracking need not report it. */
 const REFUSED_IN_STATEMENT = /^(sql_mode$|character_set_|collation_|autocommit$|old_mode$)/;
@@ -67,6 +69,7 @@ function readCharset(cursor: Cursor): void {
   const { at } = cursor;
   if (cursor.kindAt() === token.STRING) cursor.at++;
   else if (!cursor.accept('default') && !cursor.accept('binary')) cursor.name();
+  cursor.changesLexerMode = true;
   if (cursor.at === at) cursor.unexpected('a character set was expected');
 }
 
@@ -85,6 +88,7 @@ function readVariable(cursor: Cursor, inStatement: boolean): void {
   if (inStatement && REFUSED_IN_STATEMENT.test(name)) {
     refuse('kind', `SET STATEMENT ${name} is not allowed; use SET SESSION ${name}`);
   }
+  if (LEXER_VARIABLES.test(name)) cursor.changesLexerMode = true;
   expectAssignment(cursor);
   if (name.endsWith('storage_engine')) {
     readStorageEngine(cursor);
