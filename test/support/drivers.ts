@@ -27,6 +27,7 @@ export async function sidecar(
     // The name in the gateway's certificate is a SPIFFE id, which Envoy checks and Node cannot.
     checkServerIdentity: () => undefined,
   });
+  socket.setNoDelay();
   await once(socket, 'secureConnect');
   return socket;
 }

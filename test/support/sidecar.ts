@@ -17,7 +17,7 @@ export async function startSidecar(
   serverName?: string,
 ): Promise<Sidecar> {
   const open = new Set<Socket>();
-  const server = createServer({ pauseOnConnect: true }, (application) => {
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (application) => {
     open.add(application);
     application.on('error', () => application.destroy());
     application.on('close', () => open.delete(application));

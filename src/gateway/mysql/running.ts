@@ -89,14 +89,18 @@ export const OUT_OF_MEMORY: SessionEnd = {
 /** What a request did that the target never saw. */
 export const NOT_FORWARDED = { rows: 0, affectedRows: 0, errno: 0 };
 
-/** Its meaning depends on the lexer mode. */
+/** Its meaning depends on the lexer mode or the default schema. */
 export function isStatement(code: number | undefined): boolean {
-  return code === COM.COM_QUERY || code === COM.COM_STMT_PREPARE;
+  return code === COM.COM_QUERY || code === COM.COM_STMT_PREPARE || code === COM.COM_FIELD_LIST;
 }
 
-/** After it the lexer mode is not known: a routine may switch tracking off, SET may go unreported. */
+/**
+ * After it the session's state is not known: a routine may switch tracking off inside, and so may
+ * one behind a view or a trigger, which shows only when the state changes; SET may go unreported.
+ */
 export function mayChangeUnseen({ question, row }: Inspection): boolean {
   if (row.answer === 'prepare') return false;
-  const { needs, features } = question;
+  const { kind, needs, features } = question;
+  if (kind === 'use' || features.usesSchema !== undefined) return true;
   return features.changesLexerMode === true || needs.some((need) => need.action === 'execute');
 }
