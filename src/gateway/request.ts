@@ -83,7 +83,11 @@ export class RequestDesk {
     if (!this.#parts.audit.accepting) {
       return denied('audit-unavailable', 'the audit cannot be written, so nothing is allowed');
     }
-    if (question.refusal) return denied(question.refusal.reason, question.refusal.detail);
+    const { refusal } = question;
+    // With the check taken out, what is merely not understood is left to the target as well.
+    if (refusal && !(this.#parts.trustTargetOnly && refusal.reason.startsWith('statement-'))) {
+      return denied(refusal.reason, refusal.detail);
+    }
     const decision = this.#decideByRules(question);
     if (decision.effect === 'deny') return decision;
     const { requestsPerSecond } = decision.limits;
