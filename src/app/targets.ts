@@ -59,6 +59,7 @@ export class ServedTargets {
       const target = policy.targets.get(id);
       if (target && fingerprint(target) === served.fingerprint) {
         served.broker.policyChanged(policy, target);
+        served.statements.follow(target);
         continue;
       }
       this.#served.delete(id);
@@ -154,5 +155,5 @@ export function upstreamTls({ tls }: MysqlSystem): TlsChoice {
 
 /** Labels, enforcement and audit settings may change without a new broker. */
 function fingerprint(target: Target): string {
-  return JSON.stringify([target.system, target.audit]);
+  return JSON.stringify(target.system);
 }

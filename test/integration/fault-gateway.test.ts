@@ -149,6 +149,34 @@ describe('a gateway with faults', () => {
     }
   });
 
+  it('records more or less of statements as the declaration says, without touching sessions', async () => {
+    const world = await World.start();
+    const declared = (statements: string) =>
+      world.policyText().replace('  mariadb:', `  audit: {statements: ${statements}}\n  mariadb:`);
+    try {
+      const connection = await asPerson(world);
+      const sql = 'SELECT id FROM orders WHERE id = 1';
+      for (const [statements, expected] of [
+        ['Text', (sql: string) => sql],
+        ['None', () => undefined],
+        ['Normalised', () => 'select id from orders where id = ?'],
+      ] as const) {
+        const { revision } = world.gateway ?? {};
+        world.writePolicy(declared(statements));
+        await until(() => world.gateway?.revision !== revision, 5_000, 'it is reloaded');
+        const before = recordsOf(world.path('audit'), 'intent').length;
+        await connection.query(sql);
+        const [intent] = await newRecords(world.path('audit'), 'intent', before);
+        equal(intent?.statement, expected(sql));
+        await (await asPerson(world)).end();
+      }
+      equal(world.gateway?.sessions.length, 1);
+      await connection.end();
+    } finally {
+      await world.stop();
+    }
+  });
+
   it('follows a declaration that is mounted the way of Kubernetes', async () => {
     const world = await World.start({ gateway: false });
     const policy = (name: string) => world.path(`policy/${name}`);

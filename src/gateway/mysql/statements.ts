@@ -23,7 +23,7 @@ const LONGEST_KEPT_BYTES = 16_384;
  * the sessions of one target. Bounded; the least recently used half is forgotten when it is full.
  */
 export class StatementCache {
-  readonly #target: Target;
+  #target: Target;
   readonly #capacity: number;
   #young = new Map<string, KnownStatement>();
   #old = new Map<string, KnownStatement>();
@@ -31,6 +31,15 @@ export class StatementCache {
   constructor(target: Target, capacity: number) {
     this.#target = target;
     this.#capacity = capacity;
+  }
+
+  /** The Target as it is declared now; what was kept under another setting of its audit is not. */
+  follow(target: Target): void {
+    if (JSON.stringify(target.audit) !== JSON.stringify(this.#target.audit)) {
+      this.#young = new Map();
+      this.#old = new Map();
+    }
+    this.#target = target;
   }
 
   /** `text` is the statement's bytes, which are only read during the call. */
