@@ -81,7 +81,7 @@ function typeText(node: Schema): string {
 
 /** One sample each, so that the labels show. */
 async function metricsTable(): Promise<string> {
-  const { meter, print } = createMetrics({
+  const { meter, policyRead, print } = createMetrics({
     sessionsByTarget: () => new Map([['t', 1]]),
     bufferedBytes: () => 0,
     auditAccepting: () => true,
@@ -92,6 +92,7 @@ async function metricsTable(): Promise<string> {
   meter.sessionClosed('t', 'closed-by-peer');
   meter.requestDecided('t', 'allow', '');
   meter.requestDone('t', 'ok', 1, 1);
+  policyRead('accepted');
   const text = await print();
   const rows = [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\w+)\n(.*)/gm)]
     .map(([, name = '', help = '', type = '', sample = '']) => {

@@ -149,6 +149,7 @@ export class Gateway {
     };
     this.#lifecycle = new SessionLifecycle(this.#parts);
     this.#record('policy-loaded', 'at start', loaded.policy.revision, kept);
+    this.#metrics.policyRead('accepted');
     this.#certificates = await ServerCertificates.open(settings, this.#identity, clock, log);
     await this.#targets.follow(loaded.policy);
     await this.#listen();
@@ -214,6 +215,7 @@ export class Gateway {
     const { log } = this.#o;
     const { policy, faults, sources } = await this.#files.load();
     if (!policy) {
+      this.#metrics.policyRead('refused');
       log.error('the declaration was refused; the old revision stays', { faults });
       this.#record('policy-refused', faults.join('\n').slice(0, 4_000), this.revision);
       return { accepted: false, revision: this.revision, faults };
@@ -230,6 +232,7 @@ export class Gateway {
     this.#identity.update(policy);
     this.#parts.engine = new DecisionEngine(policy);
     this.#record('policy-loaded', 'reloaded', policy.revision, kept);
+    this.#metrics.policyRead('accepted');
     this.#lifecycle.refreshAll();
     await this.#targets.follow(policy);
     this.#o.log.info('the declaration was reloaded', { revision: policy.revision });

@@ -14,6 +14,7 @@ export interface Gauges {
 
 export interface Metrics {
   readonly meter: Meter;
+  policyRead(result: 'accepted' | 'refused'): void;
   /** Prometheus text exposition format. */
   print(): Promise<string>;
 }
@@ -47,6 +48,12 @@ export function createMetrics(gauges: Gauges): Metrics {
     labelNames: ['target', 'effect', 'reason'],
     registers,
   });
+  const policies = new Counter({
+    name: 'postern_policy_loads_total',
+    help: 'Declarations that were read after a change, and what became of them.',
+    labelNames: ['result'],
+    registers,
+  });
   const rows = new Counter({
     name: 'postern_rows_total',
     help: 'Rows that went to principals.',
@@ -63,6 +70,7 @@ export function createMetrics(gauges: Gauges): Metrics {
   addGauges(gauges, registers);
   return {
     print: () => registry.metrics(),
+    policyRead: (result) => policies.inc({ result }),
     meter: {
       loginDenied: (reason, target) => logins.inc({ reason, target }),
       sessionOpened: (target) => opened.inc({ target }),
