@@ -90,7 +90,9 @@ describe('fuzzing a live gateway', () => {
       recordsOf(audit, 'intent')
         .filter(({ decision }) => decision !== 'deny')
         .map(({ statement = '', statementEncoding }) =>
-          statementEncoding === 'latin1' ? statement : Buffer.from(statement).toString('latin1'),
+          withoutEdges(
+            statementEncoding === 'latin1' ? statement : Buffer.from(statement).toString('latin1'),
+          ),
         ),
     );
     const log = await world.mariadb.readGeneralLog();
@@ -102,11 +104,16 @@ describe('fuzzing a live gateway', () => {
       if (/^(KILL QUERY|SET NAMES)/.test(argument)) continue;
       ok(!/secrets/.test(argument), `seed ${seed}: the target was told ${argument}`);
       if (command === 'Execute') continue;
-      const known = allowed.has(loggedBytes(argument));
+      const known = allowed.has(withoutEdges(loggedBytes(argument)));
       ok(known, `seed ${seed}: not on record as allowed: ${JSON.stringify(argument)}`);
     }
   }
 });
+
+/** MariaDB cuts white space before a text, and white space and semicolons behind it, off first. */
+function withoutEdges(statement: string): string {
+  return statement.replace(/^[ \t\n\v\f\r]+/, '').replace(/[ \t\n\v\f\r;]+$/, '');
+}
 
 /** The general log writes bytes that are no UTF-8 as \\xNN; one character per byte. */
 function loggedBytes(argument: string): string {
