@@ -151,7 +151,7 @@ export class Gateway {
     this.#record('policy-loaded', 'at start', loaded.policy.revision, kept);
     this.#metrics.policyRead('accepted');
     this.#certificates = await ServerCertificates.open(settings, this.#identity, clock, log);
-    await this.#targets.follow(loaded.policy);
+    await this.#targets.follow(loaded.policy, () => undefined);
     await this.#listen();
     this.#tick(clock.now());
     this.#watch = new FileWatch({
@@ -234,8 +234,15 @@ export class Gateway {
     this.#record('policy-loaded', 'reloaded', policy.revision, kept);
     this.#metrics.policyRead('accepted');
     this.#lifecycle.refreshAll();
-    await this.#targets.follow(policy);
+    await this.#targets.follow(policy, (id) => this.#endSessionsOn(id));
     this.#o.log.info('the declaration was reloaded', { revision: policy.revision });
+  }
+
+  #endSessionsOn(targetId: string): void {
+    const detail = 'how the target is reached has changed; connect again';
+    for (const session of this.#sessions.all()) {
+      if (session.target.id === targetId) session.end({ reason: 'target-unavailable', detail });
+    }
   }
 
   readiness(): Readiness {

@@ -52,9 +52,10 @@ export class ServedTargets {
 
   /**
    * Follows the policy: brokers of new or changed targets are started (not waited for: a target
-   * that hangs delays nobody), those of removed ones stopped.
+   * that hangs delays nobody), those of removed ones stopped. `replaced` is called before a broker
+   * stops: the leases of its sessions end with it.
    */
-  async follow(policy: Policy): Promise<void> {
+  async follow(policy: Policy, replaced: (targetId: string) => void): Promise<void> {
     for (const [id, served] of this.#served) {
       const target = policy.targets.get(id);
       if (target && fingerprint(target) === served.fingerprint) {
@@ -64,6 +65,7 @@ export class ServedTargets {
       }
       this.#served.delete(id);
       this.brokers.delete(id);
+      replaced(id);
       await served.broker.stop();
     }
     for (const target of policy.targets.values()) {

@@ -133,7 +133,9 @@ export const settingsSchema = z.strictObject({
     .describe('Lease accounts.'),
   drain: z
     .strictObject({
-      timeout: duration('30s').describe('After SIGTERM sessions may finish for so long.'),
+      timeout: duration('25s').describe(
+        'After SIGTERM sessions may finish for so long; stopping takes up to 5 s more.',
+      ),
     })
     .prefault({})
     .describe('Stopping.'),

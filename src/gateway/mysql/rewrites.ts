@@ -120,7 +120,10 @@ export class Rewrites {
 
   /** The principal's next message, which is an answer to us and no command. */
   #readNext(sequence: number, take: (message: Message) => void): void {
-    const { downstream, reader } = this.#c;
+    const { downstream, parts, reader } = this.#c;
+    const late = parts.clock.after(parts.limits.handshakeTimeout, () => {
+      this.#c.end({ reason: 'anonymous', detail: 'no proof came in time' });
+    });
     const look = () =>
       this.#c.guard(() => {
         const message = reader.next(sequence);
@@ -128,6 +131,7 @@ export class Rewrites {
         if (typeof message === 'string') {
           return this.#c.end({ reason: 'limit-size', detail: 'the proof is too large' });
         }
+        late.stop();
         downstream.off('data', look);
         take(message);
       });
