@@ -12,7 +12,6 @@ import {
   CLIENT_MULTI_RESULTS,
   CLIENT_MULTI_STATEMENTS,
   CLIENT_MYSQL,
-  CLIENT_NO_SCHEMA,
   CLIENT_ODBC,
   CLIENT_PLUGIN_AUTH,
   CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA,
@@ -39,7 +38,6 @@ const SHARED_CAPABILITIES =
   CLIENT_MYSQL |
   CLIENT_FOUND_ROWS |
   CLIENT_LONG_FLAG |
-  CLIENT_NO_SCHEMA |
   CLIENT_ODBC |
   CLIENT_IGNORE_SPACE |
   CLIENT_INTERACTIVE |
@@ -53,7 +51,8 @@ const SHARED_CAPABILITIES =
 
 /**
  * Offered = the target's AND implemented. Left out on purpose: LOCAL_FILES, COMPRESS, QUERY_ATTRIBUTES,
- * OPTIONAL_RESULTSET_METADATA, zstd, and MariaDB's progress, bulk and cached metadata.
+ * OPTIONAL_RESULTSET_METADATA, zstd, and MariaDB's progress, bulk and cached metadata. NO_SCHEMA
+ * too: with it MariaDB reads `a.t` as `t` of the default schema, so another table than was decided.
  */
 export function offeredCapabilities(target: Capabilities): Capabilities {
   const implemented = SHARED_CAPABILITIES | CLIENT_SESSION_TRACK | CLIENT_MULTI_STATEMENTS;
