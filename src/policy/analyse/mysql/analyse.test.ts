@@ -142,6 +142,14 @@ describe('analyse (mysql)', () => {
     assert.equal(analysis.features.multiStatement, true);
   });
 
+  it('reads nothing behind a change of how the server reads', () => {
+    // Under NO_BACKSLASH_ESCAPES the string ends before the DELETE.
+    const sql = "SET sql_mode='NO_BACKSLASH_ESCAPES'; SELECT '\\'; DELETE FROM t; -- '";
+    assert.match(needsOf(analyse(sql)).join(), /^refused: .*send it by itself/);
+    assert.equal(analyse('SET NAMES gbk; SELECT 1').ok, false);
+    assert.equal(analyse('SELECT 1; SET NAMES latin1;').ok, true);
+  });
+
   it('reads quotes as the session does', () => {
     const ansi = { ansiQuotes: true };
     assert.deepEqual(needsOf(analyse('SELECT "a" FROM "t"', ansi)), ['select shop.t']);

@@ -71,6 +71,10 @@ function unreadable(text: Buffer, mode: LexerMode): Refusal | undefined {
   return undefined;
 }
 
+/** The server parses one statement after it ran the one before; this text was read in one mode. */
+const READ_ANEW =
+  'a statement behind SET sql_mode, SET NAMES and the like is read differently; send it by itself';
+
 /**
  * All statements of the text. Its kind is theirs, or `other` when they differ; but an UPDATE or
  * DELETE without WHERE names the whole text, so that no guardrail is passed in company.
@@ -82,6 +86,7 @@ function readStatements(cursor: Cursor): { kind: StatementKind; statements: numb
   let hasWhere = false;
   while (cursor.at < cursor.tokens.length) {
     if (cursor.accept(';')) continue;
+    if (cursor.changesLexerMode) throw new Refusal('unparsed', READ_ANEW);
     cursor.hasWhere = false;
     readStatement(cursor);
     statements++;
