@@ -2,8 +2,8 @@
 import { Hono } from 'hono';
 import type { AuditLog } from '../audit/record.ts';
 import type { IdentityResolver } from '../identity/resolver.ts';
-import type { Denied, RuleReference } from '../model/decision.ts';
 import type { Clock } from '../model/clock.ts';
+import type { Denied, RuleReference } from '../model/decision.ts';
 import type { Need } from '../model/request.ts';
 import { Secret } from '../model/secret.ts';
 import { type DecisionEngine, decideRequest } from '../policy/decide.ts';
@@ -25,7 +25,12 @@ export interface AdministrationParts {
 
 type Verdict =
   | { readonly ok: true; readonly principal: string }
-  | { readonly ok: false; readonly status: 401 | 403; readonly id: string; readonly detail: string };
+  | {
+      readonly ok: false;
+      readonly status: 401 | 403;
+      readonly id: string;
+      readonly detail: string;
+    };
 
 /** Administration as tables and routines of the built-in Target, so that ordinary rules cover it. */
 export const ADMINISTRATION_NEEDS = {
