@@ -208,15 +208,3 @@ export async function rawPerson(port: number, ca: string, token: string): Promis
   }
   return raw;
 }
-
-/** Logged in over a finished TLS-first connection (mesh), ready for commands. */
-export async function rawWorkload(socket: Socket): Promise<RawMysql> {
-  const raw = new RawMysql(socket);
-  await raw.read();
-  raw.send(loginResponse({ database: 'shop' }), 1);
-  const verdict = await raw.read();
-  if (verdict?.payload[0] !== OK) {
-    throw new Error(verdict ? decodeErr(verdict.payload).message : 'closed at the login');
-  }
-  return raw;
-}

@@ -26,11 +26,6 @@ export async function connectMariadbConnector(place: Place): Promise<DriverConne
   };
 }
 
-/** Many commands in flight at once, as this driver does by default. */
-export function pipelined(connection: Connection): Promise<unknown> {
-  return Promise.all(Array.from({ length: 200 }, (_, n) => connection.query(`SELECT ${n} AS n`)));
-}
-
 function visible(result: unknown): unknown {
   if (!Array.isArray(result)) return result;
   const { meta } = result as { meta?: unknown };
