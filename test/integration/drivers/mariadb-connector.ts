@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs';
-import { type Connection, createConnection } from 'mariadb';
+import { createConnection } from 'mariadb';
 import type { Place } from '../../support/driver-world.ts';
 import type { DriverConnection } from './operations.ts';
 
