@@ -53,14 +53,11 @@ export async function serveConnection(
     loggedIn();
     if (admitted) await runSession(parts, door, admitted);
   } catch (thrown) {
-    const error = toPosternError(thrown);
+    const { code, message: problem, cause } = toPosternError(thrown);
+    const { source } = door;
+    if (code === 'internal') parts.log.error('a connection was lost to a fault', { source, cause });
     // A peer that leaves or stalls before it is known is noise, not an event of the audit.
-    parts.log.debug('connection ended before a session began', {
-      source: door.source,
-      code: error.code,
-      problem: error.message,
-      ...(error.code === 'internal' && { cause: error.cause }),
-    });
+    else parts.log.debug('connection ended before a session began', { source, code, problem });
   } finally {
     door.close();
   }
@@ -76,9 +73,17 @@ interface Admitted {
   readonly serviceClass: string;
 }
 
+/** What everybody may hear; the audit has the rest. Nobody who is unknown learns names or faults. */
+const TOLD_TO_STRANGERS: Partial<Record<Denied['reason'], string>> = {
+  'target-unresolved': 'this connection leads to no target',
+  draining: 'the gateway is stopping',
+};
+/** As much of a text of the peer's own as a record needs. */
+const MAX_CLAIM_LENGTH = 256;
+
 /** Everything up to the decision to let the principal in; undefined when it was refused. */
 async function admit(parts: GatewayParts, door: Door): Promise<Admitted | undefined> {
-  const known: { target?: string; claimed?: string } = {};
+  const known: Known = { stranger: true };
   const refuse = (denial: Omit<Denied, 'effect' | 'rules'> & Partial<Pick<Denied, 'rules'>>) =>
     refuseLogin(parts, door, { effect: 'deny', rules: [], ...denial }, known);
 
@@ -97,10 +102,12 @@ async function admit(parts: GatewayParts, door: Door): Promise<Admitted | undefi
   const introduction = await door.identify(target);
   const { identity } = introduction;
   if (!identity.ok) {
-    if (introduction.application) known.claimed = introduction.application;
+    const claimed = introduction.application?.slice(0, MAX_CLAIM_LENGTH);
+    if (claimed) known.claimed = claimed;
     return refuse({ reason: identity.reason, detail: identity.detail });
   }
   known.claimed = identity.principal.id;
+  known.stranger = false;
   const now = parts.clock.now();
   const access = parts.engine.access(identity.principal, target.id, now);
   if (!access) return refuse({ reason: 'target-unresolved', detail: 'the target is gone' });
@@ -121,32 +128,37 @@ async function admit(parts: GatewayParts, door: Door): Promise<Admitted | undefi
   };
 }
 
-function refuseLogin(
-  parts: GatewayParts,
-  door: Door,
-  denial: Denied,
-  known: { target?: string; claimed?: string },
-): undefined {
+/** What is known of a peer that is refused. */
+interface Known {
+  target?: string;
+  claimed?: string;
+  /** Who it is has not been verified. */
+  stranger: boolean;
+}
+
+function refuseLogin(parts: GatewayParts, door: Door, denial: Denied, known: Known): undefined {
+  const { stranger, ...facts } = known;
   const id = parts.ids.decision();
   parts.meter.loginDenied(denial.reason, known.target ?? '');
   parts.audit.append({
     event: 'login-denied',
     id,
     source: door.source,
-    ...known,
+    ...facts,
     reason: denial.reason,
     detail: denial.detail,
     rules: denial.rules,
     revision: parts.engine.policy.revision,
   });
-  door.refuse(denial, id);
+  const told = TOLD_TO_STRANGERS[denial.reason] ?? 'the target is not available at this moment';
+  door.refuse(stranger ? { ...denial, detail: told } : denial, id);
   return undefined;
 }
 
 /** From the admission to the close: lease, upstream login, relay, and both audit records. */
 async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): Promise<void> {
   const { principal, target, access } = admitted;
-  const known = { target: target.id, claimed: principal.id };
+  const known = { target: target.id, claimed: principal.id, stranger: false };
   const refuse = (reason: Denied['reason'], detail: string) =>
     refuseLogin(parts, door, { effect: 'deny', reason, detail, rules: admitted.rules }, known);
   const budget = `${principal.id} ${admitted.serviceClass}`;
@@ -229,7 +241,7 @@ function recordOpened(parts: GatewayParts, session: Session, admitted: Admitted)
         rules: admitted.rules,
         lease: session.lease.account,
         upstreamConnection: session.upstreamConnection,
-        ...(application && { application }),
+        ...(application && { application: application.slice(0, MAX_CLAIM_LENGTH) }),
         attributes: boundedTags(attributes),
       },
       (ok) => {
