@@ -75,9 +75,15 @@ async function main(): Promise<void> {
     if (direct) await sysbench(direct, ['--threads=1', 'prepare']);
     print(await measure(routes));
   } finally {
-    for (const child of children) child.kill('SIGTERM');
+    await Promise.all(children.map((child) => stopped(child)));
     await world.stop();
   }
+}
+
+async function stopped(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'exit');
 }
 
 /** Rounds alternate between the routes, so that a busy moment hits all of them. */
