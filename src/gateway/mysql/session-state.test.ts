@@ -10,11 +10,12 @@ import {
 import { SessionState, TRACKED_VARIABLES } from './session-state.ts';
 
 const TRACKED = TRACKED_VARIABLES.join(',');
+const SHOP_HEX = '73686F70';
 
 function learnt(): SessionState {
   const state = new SessionState(true);
   state.status(SERVER_STATUS_AUTOCOMMIT);
-  state.learn(['STRICT_TRANS_TABLES', 'utf8mb4', 'shop', TRACKED, '1']);
+  state.learn(['STRICT_TRANS_TABLES', 'utf8mb4', SHOP_HEX, TRACKED, '1']);
   return state;
 }
 
@@ -22,6 +23,15 @@ function learnt(): SessionState {
 const mode = (state: SessionState) => state.mode;
 
 describe('session-state', () => {
+  it('learns the default schema whatever character set answers come in', () => {
+    equal(learnt().schema, 'shop');
+    const state = learnt();
+    state.learn(['', 'latin1', Buffer.from('größe').toString('hex'), TRACKED, '1']);
+    equal(state.schema, 'größe');
+    state.learn(['', 'latin1', null, TRACKED, '1']);
+    equal(state.schema, undefined);
+  });
+
   it('knows the mode only after the target was asked', () => {
     equal(new SessionState(true).mode, undefined);
     deepEqual(learnt().mode, {
@@ -49,7 +59,7 @@ describe('session-state', () => {
     state.status(SERVER_STATUS_ANSI_QUOTES);
     equal(mode(state), undefined);
     equal(state.worthAsking, true);
-    state.learn(['', 'utf8mb4', 'shop', TRACKED, '1']);
+    state.learn(['', 'utf8mb4', SHOP_HEX, TRACKED, '1']);
     equal(mode(state)?.ansiQuotes, false);
     equal(state.worthAsking, false);
   });

@@ -18,8 +18,9 @@ export const TRACKED_VARIABLES = [
   'time_zone',
 ];
 export const TRACK_SQL = `/*postern*/ SET SESSION session_track_system_variables='${TRACKED_VARIABLES.join(',')}'`;
+/** The schema in hex: answers come in character_set_results, which need not have its characters. */
 export const STATE_SQL =
-  '/*postern*/ SELECT @@SESSION.sql_mode, @@SESSION.character_set_client, DATABASE(), @@SESSION.session_track_system_variables, @@SESSION.session_track_schema';
+  '/*postern*/ SELECT @@SESSION.sql_mode, @@SESSION.character_set_client, HEX(CONVERT(DATABASE() USING utf8mb4)), @@SESSION.session_track_system_variables, @@SESSION.session_track_schema';
 
 /**
  * How the target will read the next statement, learnt only from what the target says: session
@@ -50,7 +51,7 @@ export class SessionState {
     const [sqlMode, charset, schema, tracked, tracksSchema] = row;
     this.#sqlMode = modes(sqlMode ?? '');
     this.#charset = charset ?? undefined;
-    this.schema = schema ?? undefined;
+    this.schema = schema ? Buffer.from(schema, 'hex').toString('utf8') : undefined;
     this.#tracking = tracksEverything(tracked ?? '') && tracksSchema === '1';
     this.#flagsWhenAsked = this.#lexerFlags;
     this.#modeKnown = false;
