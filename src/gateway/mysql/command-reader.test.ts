@@ -39,6 +39,25 @@ describe('command reader', () => {
     assert.equal(budget.usedBytes, 0);
   });
 
+  it('knows which command was too large, also when its header came alone', () => {
+    const reader = new CommandReader(new BufferBudget(1 << 30), 1_000);
+    const framed = frame(command(2_000), 0);
+    reader.push(framed.subarray(0, 4));
+    assert.equal(reader.next(0), undefined);
+    reader.push(framed.subarray(4));
+    assert.equal(reader.next(0), 'oversize');
+    assert.equal(reader.oversizeCommand, 0x03);
+  });
+
+  it('takes nothing once it is closed', () => {
+    const budget = new BufferBudget(1 << 30);
+    const reader = new CommandReader(budget, 1 << 26);
+    reader.close();
+    reader.push(frame(command(500_000), 0).subarray(0, 200_000));
+    assert.equal(reader.next(0), undefined);
+    assert.equal(budget.usedBytes, 0);
+  });
+
   it('says when the process holds too much', () => {
     const reader = new CommandReader(new BufferBudget(100_000), 1 << 26);
     reader.push(frame(command(500_000), 0).subarray(0, 200_000));

@@ -2,6 +2,8 @@
 import { type Message, PacketAssembler } from '../../wire/mysql/packet-assembler.ts';
 import type { BufferBudget } from '../limits.ts';
 
+/** Commands sent ahead of their turn: more than this is left in the socket. */
+const EARLY_BYTES = 1 << 20;
 /** Larger requests count against the process's buffer budget. */
 const COUNTED_BYTES = 65_536;
 
@@ -15,6 +17,8 @@ export class CommandReader {
   readonly #limitBytes: number;
   #countedBytes = 0;
   #skipping = false;
+  #oversizeCommand: number | undefined;
+  #closed = false;
 
   constructor(budget: BufferBudget, limitBytes: number) {
     this.#budget = budget;
@@ -22,11 +26,12 @@ export class CommandReader {
   }
 
   push(chunk: Buffer): void {
-    this.#assembler.push(chunk);
+    if (!this.#closed) this.#assembler.push(chunk);
   }
 
   /** The next message that starts with `sequence`; throws `malformed-message` when it does not. */
   next(sequence: number): ReadResult {
+    if (this.#closed) return undefined;
     if (!this.#count()) return 'no-memory';
     if (!this.#skipping) {
       this.#assembler.expectSequence(sequence);
@@ -35,6 +40,10 @@ export class CommandReader {
         this.#count();
         return message;
       }
+      // The header may come alone; what it announces begins with the command.
+      const [command] = this.#assembler.peek(1);
+      if (command === undefined) return undefined;
+      this.#oversizeCommand = command;
       this.#skipping = true;
     }
     const { ended } = this.#assembler.stream();
@@ -44,8 +53,9 @@ export class CommandReader {
     return 'oversize';
   }
 
-  get bufferedBytes(): number {
-    return this.#assembler.bufferedBytes;
+  /** Nothing more should be read while these wait for their turn. */
+  get holdsEnough(): boolean {
+    return this.#assembler.bufferedBytes > EARLY_BYTES;
   }
 
   /** Where an answer to an oversize request begins. */
@@ -53,7 +63,14 @@ export class CommandReader {
     return this.#assembler.sequence;
   }
 
+  /** Which COM_* the last `oversize` was. */
+  get oversizeCommand(): number | undefined {
+    return this.#oversizeCommand;
+  }
+
+  /** Nothing is taken from then on, however much arrives. */
   close(): void {
+    this.#closed = true;
     this.#budget.giveBack(this.#countedBytes);
     this.#countedBytes = 0;
   }

@@ -28,6 +28,8 @@ export const NO_FEATURES: StatementFeatures = {
 };
 const NOTHING_NEEDED: Account = { needs: [] };
 
+const ASCII_NAME = /^[\x20-\x7e]+$/;
+
 const UNKNOWN_COMMAND: CommandRow = {
   name: 'COM_UNKNOWN',
   handling: 'deny',
@@ -59,6 +61,8 @@ export class Inspector {
       case COM.COM_QUERY:
         return this.#statement(row, payload.subarray(1));
       case COM.COM_STMT_PREPARE:
+        // Until it has succeeded there is no last one: not the one before it.
+        this.#lastPrepared = undefined;
         return this.#statement(row, payload.subarray(1));
       case COM.COM_STMT_EXECUTE:
       case COM.COM_STMT_FETCH:
@@ -92,6 +96,7 @@ export class Inspector {
     const code = payload[0];
     if (code === COM.COM_PING || code === COM.COM_STATISTICS) return true;
     const id = payload.length >= 5 ? payload.readUInt32LE(1) : 0;
+    if (id === LAST_PREPARED_STATEMENT_ID) return this.#lastPrepared !== undefined;
     return code === COM.COM_STMT_CLOSE ? this.#prepared.delete(id) : this.#prepared.has(id);
   }
 
@@ -128,7 +133,9 @@ export class Inspector {
   #fieldList(row: CommandRow, payload: Buffer): Inspection {
     const { schema } = this.#state;
     if (!schema) return refused(row, 'statement-unparsed', 'no database is selected');
-    const name = decodeComFieldList(payload).table.toString('utf8');
+    const name = decodeComFieldList(payload).table.toString('latin1');
+    // The server reads it in the session's character set, where only ASCII is sure to be the same.
+    if (!ASCII_NAME.test(name)) return refused(row, 'statement-unparsed', 'use SHOW COLUMNS');
     const need = { action: 'select', object: { type: 'table', schema, name } } as const;
     return {
       row,

@@ -15,6 +15,7 @@ import type { GatewayParts } from '../parts.ts';
 import { RequestDesk } from '../request.ts';
 import { encodeDenial } from './accept.ts';
 import { AnswerRelay, sequenceOf } from './answer-relay.ts';
+import { Cancellation } from './cancellation.ts';
 import { CommandReader } from './command-reader.ts';
 import { type Inspection, Inspector, NO_FEATURES } from './inspect.ts';
 import type { InternalExchange } from './internal-exchange.ts';
@@ -23,11 +24,13 @@ import { OwnCommands } from './own-commands.ts';
 import { Rewrites } from './rewrites.ts';
 import {
   CANCELLED,
+  cutOff,
   isStatement,
+  limitDenial,
   mayChangeUnseen,
-  NOT_FORWARDED,
   newRunning,
   OUT_OF_MEMORY,
+  outcomeFacts,
   type Phase,
   RESPONSE_KINDS,
   type RelayOptions,
@@ -36,14 +39,10 @@ import {
 import type { SessionState } from './session-state.ts';
 import { concludePreparation } from './upstream.ts';
 
-/** Commands sent ahead of their turn: more than this is left in the socket. */
-const EARLY_BYTES = 1 << 20;
 /** How long an idle, ended session waits to tell its principal why on the next command. */
 const FAREWELL_MS = 3_000;
 /** A target that does not react to KILL QUERY for so long is given up. */
 const CANCEL_GRACE_MS = 5_000;
-/** ER_QUERY_INTERRUPTED, ER_CONNECTION_KILLED, ER_STATEMENT_TIMEOUT: our own KILL as answered. */
-const INTERRUPTED = new Set([1317, 1927, 1969]);
 
 /**
  * Relays one session: a command at a time is inspected, decided and recorded before its first byte
@@ -64,6 +63,7 @@ export class MysqlRelay {
   readonly #inspector: Inspector;
   readonly #own: OwnCommands;
   readonly #rewrites: Rewrites;
+  readonly #cancellation: Cancellation;
   #phase: Phase = 'idle';
   #running: Running | undefined;
   #tail: Buffer | undefined;
@@ -85,6 +85,10 @@ export class MysqlRelay {
     this.#desk = new RequestDesk(options.parts, options.session);
     this.#inspector = new Inspector(options.state, options.statements);
     const { capabilities, settled } = options.downstream;
+    this.#cancellation = new Cancellation(
+      () => options.cancel(options.upstream.connectionId),
+      (problem) => options.parts.log.warn(problem, { session: options.session.id }),
+    );
     this.#answer = new AnswerRelay(
       { downstream: capabilities, upstream: options.upstream.capabilities },
       options.state,
@@ -148,7 +152,7 @@ export class MysqlRelay {
       this.#reader.push(chunk);
       this.#next();
       // A peer that does not wait for answers may not make us hold whatever it sends meanwhile.
-      if (this.#phase !== 'idle' && this.#reader.bufferedBytes > EARLY_BYTES) this.#down.pause();
+      if (this.#phase !== 'idle' && this.#reader.holdsEnough) this.#down.pause();
     } catch (thrown) {
       this.#fault(thrown);
     }
@@ -163,11 +167,20 @@ export class MysqlRelay {
         this.#tell(OUT_OF_MEMORY, 1);
         return this.#finish(OUT_OF_MEMORY);
       }
-      if (message === 'oversize') {
-        const limit = this.#parts.limits.requestBytes;
-        this.#refuse('limit-size', `a request may have ${limit} bytes`, this.#reader.sequence);
-      } else this.#command(message);
+      if (message === 'oversize') this.#tooLarge(this.#reader.oversizeCommand);
+      else this.#command(message);
     }
+  }
+
+  #tooLarge(command: number | undefined): void {
+    const detail = `a request may have ${this.#parts.limits.requestBytes} bytes`;
+    // Nobody waits for an answer, and without the value the statement must not run.
+    if (command === COM.COM_STMT_SEND_LONG_DATA) {
+      return this.#finish({ reason: 'limit-size', detail });
+    }
+    // It may have been a PREPARE, which then is the last one.
+    this.#inspector.prepared(undefined);
+    this.#refuse('limit-size', detail, this.#reader.sequence);
   }
 
   #command(message: Message): void {
@@ -210,7 +223,6 @@ export class MysqlRelay {
     this.#phase = 'recording';
     this.#session.busy = true;
     if (decision.effect === 'deny') {
-      if (message.payload[0] === COM.COM_STMT_PREPARE) this.#inspector.prepared(undefined);
       this.#parts.audit.append(intent, () => this.#deny(decision, message.nextSequence, id));
       return;
     }
@@ -240,9 +252,8 @@ export class MysqlRelay {
   #forward(message: Message): void {
     const running = this.#running;
     if (!running) return;
-    const { row } = running.inspection;
+    const { row, kill } = running.inspection;
     if (row.answer === 'none') return;
-    const { kill } = running.inspection;
     if (kill) {
       const { capabilities } = this.#o.downstream;
       const { done, answer } = killOwn(this.#parts.sessions, this.#session, kill, capabilities);
@@ -256,8 +267,7 @@ export class MysqlRelay {
     this.#answer.begin(RESPONSE_KINDS[row.answer], message.nextSequence, rowsPerRequest);
     if (requestTimeoutMs !== undefined) {
       this.#timer = this.#parts.clock.after(requestTimeoutMs, () => {
-        const detail = `the request took longer than ${requestTimeoutMs} ms`;
-        this.#cut({ effect: 'deny', reason: 'limit-time', detail, rules: [] });
+        this.#cut(limitDenial('limit-time', `the request took longer than ${requestTimeoutMs} ms`));
       });
     }
     this.#toUpstream.send(message.framed);
@@ -279,9 +289,9 @@ export class MysqlRelay {
     const running = this.#running;
     if (!running) return;
     running.cutSequence = sequence;
-    const limit = running.limits.rowsPerRequest;
-    const detail = `the answer has more than ${limit} rows; ask for fewer`;
-    this.#cut({ effect: 'deny', reason: 'limit-rows', detail, rules: [] });
+    const { rowsPerRequest } = running.limits;
+    const detail = `the answer has more than ${rowsPerRequest} rows; ask for fewer`;
+    this.#cut(limitDenial('limit-rows', detail));
   }
 
   /** The target is done; `bytes` is what has not been sent, its last packet starts at `lastAt`. */
@@ -297,9 +307,8 @@ export class MysqlRelay {
       const { inspection } = running;
       this.#inspector.prepared(terminal === 'prepared' ? inspection : undefined, statementId);
     }
-    const { cut, cutSequence } = running;
-    const limited = cut && (cutSequence !== undefined || INTERRUPTED.has(errno)) ? cut : undefined;
-    const sequence = cutSequence ?? sequenceOf(bytes, lastAt);
+    const limited = cutOff(running, errno);
+    const sequence = running.cutSequence ?? sequenceOf(bytes, lastAt);
     const instead = limited && frame(encodeDenial(limited, running.id), sequence);
     this.#tail = instead ? Buffer.concat([bytes.subarray(0, lastAt), instead]) : bytes;
     this.#phase = 'recording';
@@ -320,7 +329,7 @@ export class MysqlRelay {
     if (running && (mayChangeUnseen(running.inspection) || this.#answer.walker.unreportedChange)) {
       this.#state.forget();
     }
-    this.#idle();
+    this.#cancellation.whenOver(this.#idle);
   };
 
   #recordOutcome(
@@ -329,24 +338,18 @@ export class MysqlRelay {
     written?: (ok: boolean) => void,
   ): void {
     if (!running.recorded) return;
-    const { rows, affectedRows, errno } = running.forwarded ? this.#answer.walker : NOT_FORWARDED;
-    const facts = {
-      outcome,
-      ...(outcome === 'error' && { errno }),
-      rows: rows > 0 ? rows : affectedRows,
-      bytes: running.forwarded ? this.#answer.sentBytes : 0,
-    };
+    const facts = outcomeFacts(outcome, running, this.#answer);
     this.#desk.conclude(running.id, running.startedAt, facts, written);
   }
 
-  #idle(): void {
+  readonly #idle = (): void => {
     if (this.#phase === 'closed') return;
     this.#phase = this.#session.ending ? 'ended' : 'idle';
     this.#session.busy = false;
     if (this.#down.isPaused()) this.#down.resume();
     if (this.#session.ending) this.#stop(this.#session.ending);
     else this.#guard(() => this.#next());
-  }
+  };
 
   // Answers of the gateway's own
 
@@ -389,6 +392,8 @@ export class MysqlRelay {
     commands: readonly UpstreamPayload[],
     done: (exchange: InternalExchange) => void,
   ): void {
+    // The session may have ended while its principal was asked for a proof.
+    if (this.#phase === 'ended' || this.#phase === 'closed') return;
     this.#phase = 'internal';
     this.#session.busy = true;
     const late = () => this.#upstreamGone('the target did not answer while it was prepared');
@@ -406,16 +411,9 @@ export class MysqlRelay {
     const running = this.#running;
     if (this.#phase !== 'answering' || !running || running.cut) return;
     running.cut = denial;
-    this.#cancelUpstream();
+    this.#cancellation.start();
     this.#timer?.stop();
     this.#timer = this.#parts.clock.after(CANCEL_GRACE_MS, () => this.#abort(denial));
-  }
-
-  #cancelUpstream(): void {
-    this.#o.cancel(this.#o.upstream.connectionId).catch((cause: unknown) => {
-      const fields = { session: this.#session.id, problem: problemText(cause) };
-      this.#parts.log.warn('cancelling a request failed', fields);
-    });
   }
 
   /** The session must end: at once when something runs, else on the next command or soon. */
@@ -434,7 +432,7 @@ export class MysqlRelay {
   #abort(end: SessionEnd): void {
     const running = this.#running;
     if (this.#phase === 'closed') return;
-    if (running && end.reason !== 'revoked') this.#cancelUpstream();
+    if (running && end.reason !== 'revoked') this.#cancellation.start();
     this.#phase = 'ended';
     this.#up.destroy();
     if (running) this.#recordOutcome(running, 'killed');
@@ -446,7 +444,7 @@ export class MysqlRelay {
     if (this.#phase === 'closed') return;
     if (this.#phase === 'answering' && this.#running) {
       // The target would go on working for nobody; what it did by now is not known.
-      this.#cancelUpstream();
+      this.#cancellation.start();
       this.#recordOutcome(this.#running, 'killed');
     }
     this.#finish(undefined);
@@ -492,8 +490,9 @@ export class MysqlRelay {
     const { code, message: detail, cause } = toPosternError(thrown, session);
     this.#parts.log.warn('session ended by a protocol fault', { session, code, detail, cause });
     // While an answer is expected only the target is listened to.
-    const answering = this.#phase === 'answering' || this.#phase === 'internal';
-    if (answering) return this.#upstreamGone(detail);
+    if (this.#phase === 'answering' || this.#phase === 'internal') {
+      return this.#upstreamGone(detail);
+    }
     this.#tell({ reason: 'command-denied', detail }, 1);
     this.#finish({ reason: 'command-denied', detail });
   }

@@ -82,6 +82,7 @@ export class Rewrites {
     ];
     this.#c.exchange(commands, () => {
       inspector.forgetAll();
+      session.inTransaction = false;
       this.#ok(sequence);
     });
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Socket } from 'node:net';
+import type { RequestOutcome } from '../../audit/record.ts';
 import type { Denied, Limits } from '../../model/decision.ts';
 import type { MysqlUpstream } from '../../target/mysql/login.ts';
 import type { Capabilities } from '../../wire/mysql/capabilities.ts';
@@ -7,6 +8,7 @@ import { COM } from '../../wire/mysql/commands.ts';
 import type { ResponseKind } from '../../wire/mysql/response-walker.ts';
 import type { Session, SessionEnd } from '../live-session.ts';
 import type { GatewayParts } from '../parts.ts';
+import type { AnswerRelay } from './answer-relay.ts';
 import type { Answer } from './commands.ts';
 import type { Inspection } from './inspect.ts';
 import type { SessionState } from './session-state.ts';
@@ -80,14 +82,40 @@ export const CANCELLED: Denied = {
   rules: [],
 };
 
+export function limitDenial(reason: 'limit-time' | 'limit-rows', detail: string): Denied {
+  return { effect: 'deny', reason, detail, rules: [] };
+}
+
+/** ER_QUERY_INTERRUPTED, ER_CONNECTION_KILLED, ER_STATEMENT_TIMEOUT: our own KILL as answered. */
+const INTERRUPTED = new Set([1317, 1927, 1969]);
+
+/** Why the gateway ended it; undefined also when it was done before it could be ended. */
+export function cutOff({ cut, cutSequence }: Running, errno: number): Denied | undefined {
+  return cutSequence !== undefined || INTERRUPTED.has(errno) ? cut : undefined;
+}
+
 /** The process as a whole is out of room. */
 export const OUT_OF_MEMORY: SessionEnd = {
   reason: 'limit-memory',
   detail: 'the gateway holds too many large requests at this moment; try again',
 };
 
-/** What a request did that the target never saw. */
-export const NOT_FORWARDED = { rows: 0, affectedRows: 0, errno: 0 };
+const NOT_FORWARDED = { rows: 0, affectedRows: 0, errno: 0 };
+
+/** What the audit says a request did; one that the target never saw did nothing. */
+export function outcomeFacts(
+  outcome: RequestOutcome['outcome'],
+  running: Running,
+  answer: Pick<AnswerRelay, 'walker' | 'sentBytes'>,
+): Pick<RequestOutcome, 'outcome' | 'errno' | 'rows' | 'bytes'> {
+  const { rows, affectedRows, errno } = running.forwarded ? answer.walker : NOT_FORWARDED;
+  return {
+    outcome,
+    ...(outcome === 'error' && { errno }),
+    rows: rows > 0 ? rows : affectedRows,
+    bytes: running.forwarded ? answer.sentBytes : 0,
+  };
+}
 
 /** Its meaning depends on the lexer mode or the default schema. */
 export function isStatement(code: number | undefined): boolean {
