@@ -33,10 +33,10 @@ export class SessionLifecycle {
   refresh(session: Session): void {
     const { engine, clock } = this.#parts;
     const now = clock.now();
-    const before = session.access;
+    const { lentFor } = session;
     const access = engine.access(session.principal, session.target.id, now);
     const lost = access
-      ? lostRight(engine.policy, session, before.policy, before.roleIds, access.roleIds)
+      ? lostRight(engine.policy, session, lentFor.policy, lentFor.roleIds, access.roleIds)
       : { reason: 'revoked' as const, detail: 'the target is no longer declared' };
     if (!access || lost) {
       this.#revoke(session, lost ?? { reason: 'revoked', detail: 'access was withdrawn' });
@@ -102,17 +102,17 @@ export class SessionLifecycle {
 function lostRight(
   policy: Policy,
   session: Session,
-  beforePolicy: Policy,
-  before: readonly string[],
+  lentPolicy: Policy,
+  lent: readonly string[],
   after: readonly string[],
 ): SessionEnd | undefined {
   const { verifiedBy } = session.principal;
   if (!policy.clusters.has(verifiedBy) && !policy.providers.has(verifiedBy)) {
     return { reason: 'revoked', detail: `${verifiedBy} no longer vouches for anybody` };
   }
-  for (const id of before) {
+  for (const id of lent) {
     if (!after.includes(id)) return { reason: 'revoked', detail: `role ${id} was withdrawn` };
-    if (policy !== beforePolicy && roleContent(policy, id) !== roleContent(beforePolicy, id)) {
+    if (policy !== lentPolicy && roleContent(policy, id) !== roleContent(lentPolicy, id)) {
       return { reason: 'revoked', detail: `role ${id} was changed; connect again` };
     }
   }

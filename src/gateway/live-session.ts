@@ -25,6 +25,8 @@ export class Session {
   readonly downstreamConnection: number;
   /** Rights under the current revision; replaced on reload. */
   access: Access;
+  /** Rights as they were when the lease was lent: what the target lets it do. */
+  readonly lentFor: Access;
   lease: Lease;
   /** The target's own connection id. */
   upstreamConnection = 0;
@@ -55,6 +57,7 @@ export class Session {
     this.principal = facts.principal;
     this.target = facts.target;
     this.access = facts.access;
+    this.lentFor = facts.access;
     this.lease = facts.lease;
     this.downstreamConnection = facts.downstreamConnection;
     this.traceparent = facts.traceparent;
