@@ -58,6 +58,7 @@ export class Gateway {
   #watch: FileWatch | undefined;
   #ticker: Timer | undefined;
   #stopped = false;
+  #reloading: Promise<unknown> = Promise.resolve();
   #http: HttpListener[] = [];
   #probes: HttpListener | undefined;
 
@@ -209,9 +210,16 @@ export class Gateway {
 
   /**
    * Reads the declaration again. A faulty one is refused loudly and the old revision stays; a good
-   * one applies to live sessions at once, ending only those whose rights changed.
+   * one applies to live sessions at once, ending only those whose rights changed. One at a time:
+   * what was read first must not come into force last. Rejects with `audit-unwritable`.
    */
-  async reload(): Promise<ReloadReport> {
+  reload(): Promise<ReloadReport> {
+    const mine = this.#reloading.then(() => this.#reload());
+    this.#reloading = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #reload(): Promise<ReloadReport> {
     const { log } = this.#o;
     const { policy, faults, sources } = await this.#files.load();
     if (!policy) {

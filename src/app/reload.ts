@@ -48,8 +48,9 @@ export class FileWatch {
         this.#again = false;
         const now = await this.#fingerprint();
         if (now === this.#seen) continue;
-        this.#seen = now;
         await this.#changed();
+        // Not before: what failed (a full disk, say) is tried again at the next look.
+        this.#seen = now;
       }
     } catch (cause) {
       this.#log.error('looking at changed files failed', { cause });
