@@ -1,9 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-import { deepEqual } from 'node:assert/strict';
+import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Connection, ConnectionOptions, RowDataPacket } from 'mysql2/promise';
 import { asPerson } from '../support/drivers.ts';
-import { World } from '../support/world.ts';
+import { until, World } from '../support/world.ts';
+
+/** One more role for the same people. */
+const MORE = `
+---
+apiVersion: postern.dev/v1alpha1
+kind: Grant
+metadata: {name: analysts-read, namespace: data}
+spec:
+  subjects: [{group: {provider: people, id: analysts}}]
+  targetSelector: {matchLabels: {app: orders}}
+  role: reader
+`;
+const ENDLESS = `SELECT SUM(t0.id * t1.id) FROM ${Array.from({ length: 20 }, (_, index) => `orders t${index}`).join(', ')}`;
+const RUNNING =
+  "SELECT COUNT(*) AS n FROM information_schema.processlist WHERE info LIKE 'SELECT SUM(%'";
 
 /** The target runs what was decided, and nothing that a driver negotiates changes that. */
 describe('session fidelity', () => {
@@ -23,5 +38,26 @@ describe('session fidelity', () => {
     await connection.query('USE information_schema');
     deepEqual(await rowsOf(connection, 'SELECT COUNT(*) AS n FROM shop.orders'), [{ n: 3 }]);
     await connection.end();
+  });
+
+  it('cancels a request on the target also after a reload gave more roles', async () => {
+    const connection = await person();
+    await rowsOf(connection, 'SELECT 1');
+    world.writePolicy(world.policyText(MORE));
+    await world.bootstrap();
+    const before = world.gateway?.revision;
+    await until(() => world.gateway?.revision !== before, 5_000, 'the reload');
+    const slow = connection.query(ENDLESS);
+    const running = async () =>
+      (await world.mariadb.rootQuery(RUNNING)).map(({ n }) => Number(n))[0] ?? 0;
+    await until(async () => (await running()) === 1, 5_000, 'it runs');
+    const [live] = world.gateway?.sessions ?? [];
+    const other = await person();
+    await other.query(`KILL QUERY ${live?.upstreamConnection}`);
+    await rejects(slow, /session-killed/);
+    equal(await running(), 0);
+    deepEqual(await rowsOf(connection, 'SELECT 2 AS two'), [{ two: 2 }]);
+    await connection.end();
+    await other.end();
   });
 });

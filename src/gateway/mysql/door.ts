@@ -163,10 +163,11 @@ export class MysqlDoor implements Door {
       downstream: { socket, early, capabilities, settled: this.#options.settled !== undefined },
       upstream,
       cancel: async (connectionId) => {
-        // The account's password may have been rotated since: borrow the lease as it is now.
+        // The account's password may have been rotated since: borrow the lease as it is now. The
+        // rights as they were then name the same account, and only that one may kill its threads.
         const lease = await broker?.lend({
           principal: session.principal,
-          access: session.access,
+          access: session.lentFor,
           ttlMs: 60_000,
         });
         if (!lease) return;

@@ -15,6 +15,8 @@ export type UpstreamRoute = Omit<
   'user' | 'password' | 'capabilities' | 'charset' | 'attributes' | 'database'
 >;
 
+const NO_SUCH_THREAD = 1094;
+
 /** `SET ROLE` with the name quoted: backticks doubled, so a name cannot end its own quotes. */
 function setRoleSql(role: string): string {
   return `/*postern*/ SET ROLE \`${role.replaceAll('`', '``')}\``;
@@ -84,7 +86,10 @@ export async function connectUpstream(
   }
 }
 
-/** Ends what runs on `connectionId`: an account may always kill its own threads' queries. */
+/**
+ * Ends what runs on `connectionId`: an account may always kill its own threads' queries. Rejects
+ * with `target-error` when the target refuses; a thread that is gone (1094) has nothing to end.
+ */
 export async function killQuery(
   route: UpstreamRoute,
   lease: Lease,
@@ -102,6 +107,11 @@ export async function killQuery(
     const exchange = new InternalExchange(1, false);
     const kill = internalQuery(`/*postern*/ KILL QUERY ${upstream.connectionId}`);
     await exchangeOnce(side, exchange, [kill], route.deadlineMs);
+    const [answer] = exchange.answers;
+    if (answer?.ok === false && answer.errno !== NO_SUCH_THREAD) {
+      const { errno, problem } = answer;
+      throw new PosternError('target-error', { target: route.targetName, errno, problem });
+    }
   } finally {
     side.socket.destroy();
   }
