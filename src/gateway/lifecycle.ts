@@ -83,6 +83,7 @@ export class SessionLifecycle {
   }
 
   #revoke(session: Session, end: SessionEnd): void {
+    session.leaseRevoked = true;
     session.end(end);
     const broker = this.#parts.brokers.get(session.target.id);
     broker?.revoke(session.lease.account).catch((cause: unknown) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { Clock } from '../model/clock.ts';
 import { BufferBudget, LimitLedger } from './limits.ts';
 
@@ -18,6 +19,23 @@ function clockAt(): Clock & { ms: number } {
 }
 
 describe('limits', () => {
+  it('does not fill the bucket of somebody who connects again', () => {
+    const clock = new ManualClock();
+    clock.advance(1);
+    const ledger = new LimitLedger(clock);
+    const reconnect = () => {
+      ledger.returnConnection('a');
+      return ledger.takeConnection('a', 1);
+    };
+    ledger.takeConnection('a', 1);
+    equal(ledger.takeRequest('a', 1), true);
+    equal(reconnect(), true);
+    equal(ledger.takeRequest('a', 1), false);
+    clock.advance(1_000);
+    equal(reconnect(), true);
+    equal(ledger.takeRequest('a', 1), true);
+  });
+
   it('counts connections exactly and forgets the last one', () => {
     const ledger = new LimitLedger(clockAt());
     equal(ledger.takeConnection('a', 2), true);

@@ -8,6 +8,9 @@ interface Share {
   refilledAt: number;
 }
 
+/** After so long without a request a bucket is full again, and need not be remembered. */
+const REFILL_MS = 1_000;
+
 /**
  * Budgets by (principal, service class) over all targets. Connections are counted exactly; requests
  * are a token bucket that holds at most one second's worth.
@@ -28,20 +31,23 @@ export class LimitLedger {
     return true;
   }
 
-  /** Gives a connection back; the share is forgotten with its last one. */
+  /** Gives a connection back. Who connects again at once finds the bucket as it was left. */
   returnConnection(key: string): void {
     const share = this.#shares.get(key);
     if (!share) return;
     share.connections -= 1;
-    if (share.connections <= 0) this.#shares.delete(key);
+    this.#forgetIfIdle(key, share);
   }
 
   /** True when a request may go on at `perSecond`; takes one token. */
   takeRequest(key: string, perSecond: number): boolean {
     const share = this.#share(key);
     const now = this.#clock.monotonic();
-    if (share.refilledAt === 0) share.tokens = perSecond;
-    else {
+    if (share.refilledAt === 0) {
+      share.tokens = perSecond;
+      // The class of a request may be another than that of the login.
+      if (share.connections === 0) this.#forgetLater(key, share);
+    } else {
       const earned = ((now - share.refilledAt) / 1000) * perSecond;
       share.tokens = Math.min(perSecond, share.tokens + earned);
     }
@@ -53,6 +59,17 @@ export class LimitLedger {
 
   connections(key: string): number {
     return this.#shares.get(key)?.connections ?? 0;
+  }
+
+  #forgetIfIdle(key: string, share: Share): void {
+    if (share.connections > 0 || this.#shares.get(key) !== share) return;
+    const idleMs = this.#clock.monotonic() - share.refilledAt;
+    if (share.refilledAt === 0 || idleMs >= REFILL_MS) this.#shares.delete(key);
+    else this.#forgetLater(key, share);
+  }
+
+  #forgetLater(key: string, share: Share): void {
+    this.#clock.after(REFILL_MS, () => this.#forgetIfIdle(key, share));
   }
 
   #share(key: string): Share {

@@ -33,6 +33,8 @@ export class Session {
   requests = 0;
   /** Set once; nothing new is allowed from then on. */
   ending: SessionEnd | undefined;
+  /** The lease is being revoked, and the target ends all that it runs. */
+  leaseRevoked = false;
   /** True while a request is under way or a transaction is open; kept by the relay. */
   busy = false;
   inTransaction = false;

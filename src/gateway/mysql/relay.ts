@@ -432,7 +432,7 @@ export class MysqlRelay {
   #abort(end: SessionEnd): void {
     const running = this.#running;
     if (this.#phase === 'closed') return;
-    if (running && end.reason !== 'revoked') this.#cancellation.start();
+    if (running && !this.#session.leaseRevoked) this.#cancellation.start();
     this.#phase = 'ended';
     this.#up.destroy();
     if (running) this.#recordOutcome(running, 'killed');
