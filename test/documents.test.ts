@@ -7,6 +7,7 @@ import { generatedDocuments, withPart } from '../scripts/reference.ts';
 import { parseSettings } from '../src/config/read.ts';
 import { DENIAL_REASONS } from '../src/model/decision.ts';
 import { ERROR_CODES } from '../src/model/errors.ts';
+import { VERSION } from '../src/model/version.ts';
 import { checkSources } from '../src/policy/check.ts';
 import { repositoryFile } from './support/repository-file.ts';
 import { filesBelow, readText, tableBelow } from './support/source-files.ts';
@@ -64,6 +65,11 @@ describe('documents', () => {
       ),
     );
     assert.deepEqual(faults, []);
+  });
+
+  it('name one version', () => {
+    const { version } = JSON.parse(readText('package.json'));
+    assert.equal(VERSION, version);
   });
 
   it('show a postern.yaml that is accepted', () => {

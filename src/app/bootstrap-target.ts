@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { X509Certificate } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type BootstrapReport, bootstrap, bootstrapScript } from '../broker/bootstrap.ts';
 import type { BrokerAccount, LeaseTransport } from '../broker/bootstrap-accounts.ts';
 import { certificateNames } from '../broker/distinguished-name.ts';
@@ -87,10 +88,11 @@ function brokerPassword(material: Material): { password: Secret; written?: strin
   }
   const password = randomPassword();
   try {
+    mkdirSync(dirname(material.path), { recursive: true, mode: 0o700 });
     writeFileSync(material.path, `${password.reveal()}\n`, { mode: 0o600, flag: 'wx' });
   } catch (cause) {
     const facts = { file: material.path, problem: problemText(cause) };
-    throw new PosternError('file-unreadable', facts, cause);
+    throw new PosternError('file-unwritable', facts, cause);
   }
   return { password, written: material.path };
 }

@@ -23,6 +23,7 @@ import { readMaterial } from './material.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PolicyFiles } from './policy-files.ts';
 import { FileWatch } from './reload.ts';
+import { idleListeners } from './serve-check.ts';
 import { ServerCertificates } from './server-certificates.ts';
 import { ServedTargets } from './targets.ts';
 
@@ -58,6 +59,8 @@ export class Gateway {
   #watch: FileWatch | undefined;
   #ticker: Timer | undefined;
   #stopped = false;
+  /** What is in the files now was not taken. */
+  #refused = false;
   #reloading: Promise<unknown> = Promise.resolve();
   #http: HttpListener[] = [];
   #probes: HttpListener | undefined;
@@ -182,6 +185,7 @@ export class Gateway {
       },
     });
     await this.#listeners.open(settings.listeners);
+    this.#warnOfIdleListeners(this.#parts.engine.policy);
     const api = administrationApi({
       audit: this.#audit,
       identity: this.#identity,
@@ -223,12 +227,15 @@ export class Gateway {
     const { log } = this.#o;
     const { policy, faults, sources } = await this.#files.load();
     if (!policy) {
+      this.#refused = true;
       this.#metrics.policyRead('refused');
       log.error('the declaration was refused; the old revision stays', { faults });
       this.#record('policy-refused', faults.join('\n').slice(0, 4_000), this.revision);
       return { accepted: false, revision: this.revision, faults };
     }
     if (policy.revision === this.revision) {
+      if (this.#refused) log.info('the declaration is good again', { revision: policy.revision });
+      this.#refused = false;
       return { accepted: true, revision: policy.revision, faults: [] };
     }
     const kept = this.#store.save(policy.revision, sources);
@@ -237,13 +244,22 @@ export class Gateway {
   }
 
   async #use(policy: Policy, kept: string): Promise<void> {
+    this.#refused = false;
     this.#identity.update(policy);
     this.#parts.engine = new DecisionEngine(policy);
     this.#record('policy-loaded', 'reloaded', policy.revision, kept);
     this.#metrics.policyRead('accepted');
     this.#lifecycle.refreshAll();
+    this.#warnOfIdleListeners(policy);
     await this.#targets.follow(policy, (id) => this.#endSessionsOn(id));
     this.#o.log.info('the declaration was reloaded', { revision: policy.revision });
+  }
+
+  /** Not refused: the other listeners go on, and the Target may come with the next file. */
+  #warnOfIdleListeners(policy: Policy): void {
+    for (const problem of idleListeners(this.#o.settings.listeners, policy)) {
+      this.#o.log.error('a listener leads nowhere', { problem });
+    }
   }
 
   #endSessionsOn(targetId: string): void {

@@ -27,6 +27,7 @@ export interface LocalPortOptions {
 
 export interface LocalPort {
   readonly port: number;
+  /** Ends the connections as well. */
   close(): void;
 }
 
@@ -36,7 +37,8 @@ const USER = 'postern';
 /**
  * A port on loopback that any stock client can use without a password: each connection is logged in
  * at the gateway with the caller's token. Whoever can reach the port acts as the caller, as with
- * any tunnel; it is bound to 127.0.0.1 only. Rejects when the gateway refuses the first login.
+ * any tunnel; it is bound to 127.0.0.1 only. Rejects when the gateway cannot be reached
+ * (`api-unreachable`, `tls-failed`) or refuses the first login (`api-refused`).
  */
 export async function openLocalPort(options: LocalPortOptions): Promise<LocalPort> {
   const greeting = await probeGreeting({
@@ -45,8 +47,13 @@ export async function openLocalPort(options: LocalPortOptions): Promise<LocalPor
     password: options.token(),
     deadlineMs: options.deadlineMs,
     allowClearPassword: true,
+  }).catch((thrown: unknown) => {
+    throw gatewayFault(thrown);
   });
+  const open = new Set<Socket>();
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
     socket.on('error', () => socket.destroy());
     serve(socket, greeting, options).catch((thrown: unknown) => {
       options.log.warn('a local connection failed', { problem: problemText(thrown) });
@@ -54,8 +61,38 @@ export async function openLocalPort(options: LocalPortOptions): Promise<LocalPor
     });
   });
   const port = await listen(server, options.port);
-  return { port, close: () => server.close() };
+  const close = () => {
+    server.close();
+    for (const socket of open) socket.destroy();
+  };
+  return { port, close };
 }
+
+/** To this side the gateway is what a target is to the gateway: the words are put right. */
+function gatewayFault(thrown: unknown): PosternError {
+  const error = toPosternError(thrown);
+  const { endpoint, errno, problem } = error.facts;
+  if (error.code === 'target-unreachable') {
+    const facts = { address: endpoint ?? '', problem: problem ?? '', hint: REACH_HINT };
+    return new PosternError('api-unreachable', facts, thrown);
+  }
+  if (error.code === 'tls-failed') {
+    return new PosternError('tls-failed', { ...error.facts, hint: TLS_HINT }, thrown);
+  }
+  if (error.code !== 'target-refused') return error;
+  // `Postern: Access denied. Decision ID: postern explain ID (error 1045)`
+  const told = String(problem)
+    .replace(/^Postern: /, '')
+    .replace(/ \(error \d+\)$/, '')
+    .replace(/\. Decision (\S+): postern explain \S+$/, ' (decision $1)');
+  const hint = errno === 1045 && { hint: TOKEN_HINT };
+  return new PosternError('api-refused', { problem: told, ...hint }, thrown);
+}
+
+const REACH_HINT = '--gateway is the address of its listener for this target.';
+const TLS_HINT =
+  '--ca must hold the root of the certificate of the gateway, --server-name a name in it.';
+const TOKEN_HINT = 'postern whoami tells what your token says and whether it is accepted.';
 
 function listen(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -113,7 +150,7 @@ async function serve(
     local.resume();
     upstream.socket.resume();
   } catch (thrown) {
-    const { message } = toPosternError(thrown);
+    const { message } = gatewayFault(thrown);
     channel.write(encodeErr({ errno: 1045, sqlState: '28000', message }));
     channel.socket.end();
   }

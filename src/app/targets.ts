@@ -155,7 +155,12 @@ export function upstreamTls({ tls }: MysqlSystem): TlsChoice {
   };
 }
 
-/** Labels, enforcement and audit settings may change without a new broker. */
-function fingerprint(target: Target): string {
-  return JSON.stringify(target.system);
+/**
+ * How it is reached. Everything else (labels, schemas, enforcement, audit) may change without a new
+ * broker: what that does to a session's rights, the rules say.
+ */
+function fingerprint({ system }: Target): string {
+  if (!('endpoints' in system)) return JSON.stringify(system);
+  const { schemas: _, caseInsensitiveNames: __, ...way } = system;
+  return JSON.stringify(way);
 }

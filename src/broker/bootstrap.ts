@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { desiredSql, rolesOf } from '../compile/sql/desired.ts';
 import { planStepText, type SqlFinding } from '../compile/sql/plan-step.ts';
+import { quoteString } from '../compile/sql/quote.ts';
 import { PosternError } from '../model/errors.ts';
 import type { Policy, Target } from '../policy/policy.ts';
 import type { AdminConnection } from '../target/mysql/connection.ts';
@@ -44,6 +45,7 @@ export async function bootstrap(
   broker: BrokerAccount,
 ): Promise<BootstrapReport> {
   checkServer(admin.serverVersion, target);
+  await refuseForeignBroker(admin, target, broker.user);
   await admin.query(PROCEDURE_SESSION);
   for (const statement of installStatements(broker)) await admin.query(statement);
   const desired = desiredSql(policy, target);
@@ -74,6 +76,27 @@ export function bootstrapScript(policy: Policy, target: Target, broker: BrokerAc
     ...desired.steps.map(planStepText),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Two Targets with one broker account would remove each other's roles. */
+async function refuseForeignBroker(
+  admin: AdminConnection,
+  target: Target,
+  user: string,
+): Promise<void> {
+  const installed = await admin.query(
+    "SELECT 1 FROM information_schema.TABLES WHERE (TABLE_SCHEMA, TABLE_NAME) = ('postern', 'broker')",
+  );
+  if (installed.rows.length === 0) return;
+  const where = `name = ${quoteString(user)}`;
+  const { rows } = await admin.query(`SELECT target FROM postern.broker WHERE ${where}`);
+  const other = rows[0]?.[0];
+  if (other == null || other === target.id) return;
+  throw new PosternError('target-unsupported', {
+    target: target.id,
+    problem: `its broker account ${user} lends for ${other} on this server`,
+    hint: `Give it a broker.user of its own. If ${other} was renamed to it, run this there first:\n  DELETE FROM postern.broker WHERE ${where};`,
+  });
 }
 
 function checkServer(serverVersion: string, target: Target): void {

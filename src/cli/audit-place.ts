@@ -25,7 +25,12 @@ export function auditDirectory(options: AuditPlaceOptions, context: CommandConte
     ? resolve(context.cwd, options.dir ?? '')
     : readSettings(settingsFile).settings.audit.directory;
   if (!existsSync(directory)) {
-    throw new PosternError('file-unreadable', { file: directory, problem: 'it does not exist' });
+    const hint = 'A gateway writes it from its start on; --dir DIR names another place.';
+    throw new PosternError('file-unreadable', {
+      file: directory,
+      problem: 'it does not exist',
+      hint,
+    });
   }
   return directory;
 }

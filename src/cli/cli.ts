@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Command, CommanderError } from 'commander';
 import { type ErrorCode, PosternError, toPosternError } from '../model/errors.ts';
+import { VERSION } from '../model/version.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from './command.ts';
 import { registerAudit } from './commands/audit.ts';
 import { registerBootstrap } from './commands/bootstrap.ts';
@@ -40,6 +41,12 @@ const EXIT_CODES: Partial<Record<ErrorCode, ExitCode>> = {
   'audit-corrupt': 1,
 };
 
+/** What to do, where a command has nothing better to say (fact `hint`). */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  'policy-invalid': 'postern check shows each with its line and remedy.',
+  'api-unreachable': 'Is the gateway running there? postern serve starts it.',
+};
+
 /** Parses and runs one command line; resolves with the exit code and never rejects. */
 export async function runCli(argv: readonly string[], context: CommandContext): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
@@ -49,8 +56,9 @@ export async function runCli(argv: readonly string[], context: CommandContext): 
     .configureOutput({
       writeOut: (text) => context.out(text.trimEnd()),
       writeErr: (text) => context.err(text.trimEnd()),
+      outputError: (text, write) => write(text.replace(/^error: /, 'postern: ')),
     })
-    .showHelpAfterError('(postern --help lists the commands)');
+    .version(VERSION, '-V, --version', 'print the version');
   const run = async (action: () => Promise<ExitCode>) => {
     try {
       exitCode = await action();
@@ -59,6 +67,7 @@ export async function runCli(argv: readonly string[], context: CommandContext): 
     }
   };
   for (const register of COMMANDS) register(program, context, run);
+  pointToHelp(program, 'postern');
   if (argv.length === 0) {
     context.out(program.helpInformation().trimEnd());
     return 2;
@@ -73,9 +82,18 @@ export async function runCli(argv: readonly string[], context: CommandContext): 
   return exitCode;
 }
 
+/** After a mistake each command names its own help, not that of the whole. */
+function pointToHelp(command: Command, words: string): void {
+  const lists = command.commands.length > 0 ? 'lists the commands' : 'shows options and examples';
+  command.showHelpAfterError(`(${words} --help ${lists})`);
+  for (const inner of command.commands) pointToHelp(inner, `${words} ${inner.name()}`);
+}
+
 function report(thrown: unknown, context: CommandContext): ExitCode {
   const error = toPosternError(thrown);
   context.err(`postern: ${error.message}`);
+  const hint = error.facts['hint'] ?? HINTS[error.code];
+  if (hint !== undefined) context.err(String(hint));
   if (error.code === 'internal') {
     const { cause } = error;
     context.err(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));

@@ -16,11 +16,16 @@ export function declarationPaths(
   given: readonly string[],
   context: CommandContext,
 ): readonly string[] {
-  if (given.length > 0) return given;
-  const settings = resolve(context.cwd, SETTINGS_FILE);
-  if (existsSync(settings)) return readSettings(settings).settings.policy;
-  if (existsSync(resolve(context.cwd, DEFAULT_DIRECTORY))) return [DEFAULT_DIRECTORY];
+  const paths = given.length > 0 ? given : declarationAtHand(context);
+  if (paths) return paths;
   throw new PosternError('usage', {
     problem: `There is no ${SETTINGS_FILE} and no ./${DEFAULT_DIRECTORY} here. Name the files, or begin with: postern init`,
   });
+}
+
+/** The same without asking for one. Throws `config-invalid` for broken settings. */
+export function declarationAtHand(context: CommandContext): readonly string[] | undefined {
+  const settings = resolve(context.cwd, SETTINGS_FILE);
+  if (existsSync(settings)) return readSettings(settings).settings.policy;
+  return existsSync(resolve(context.cwd, DEFAULT_DIRECTORY)) ? [DEFAULT_DIRECTORY] : undefined;
 }

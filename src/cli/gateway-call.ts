@@ -16,6 +16,12 @@ export interface GatewayOptions {
   readonly tokenFile?: string;
 }
 
+/** What to do about an answer of the gateway, by HTTP status. */
+const HINTS: Readonly<Record<number, string>> = {
+  401: 'postern whoami tells what your token says and whether it is accepted.',
+  403: 'A Grant on the built-in Target postern gives this: role auditor to see, operator to act.',
+  404: 'postern sessions lists what is live.',
+};
 const CALL_TIMEOUT_MS = 15_000;
 const LARGEST_ANSWER_BYTES = 64 << 20;
 
@@ -46,8 +52,8 @@ export function callerToken(context: CommandContext, tokenFile: string | undefin
   if (login && login.expiresAt > systemClock.now()) return login.token;
   throw new PosternError('usage', {
     problem: login
-      ? `the token of ${login.provider} has ended; run postern login again`
-      : 'no token: give --token-file FILE, set POSTERN_TOKEN, or run postern login',
+      ? `The token of ${login.provider} has ended; run postern login again.`
+      : 'No token: give --token-file FILE, set POSTERN_TOKEN, or run postern login.',
   });
 }
 
@@ -63,14 +69,18 @@ export async function callGateway<Answer>(
   const { status, body } = await call(socketPath, method, path, token);
   const answer = parse(body, socketPath) as Answer & { error?: string };
   if (status >= 200 && status < 300) return answer;
-  throw new PosternError('api-refused', { problem: answer.error ?? `status ${status}` });
+  const hint = HINTS[status];
+  const problem = answer.error ?? `status ${status}`;
+  throw new PosternError('api-refused', { problem, ...(hint && { hint }) });
 }
 
 function administrationSocket(context: CommandContext, options: GatewayOptions): string {
   if (options.socket !== undefined) return resolve(context.cwd, options.socket);
   const file = resolve(context.cwd, options.config);
   if (!existsSync(file)) {
-    throw new PosternError('usage', { problem: `no ${options.config} here; give --socket PATH` });
+    throw new PosternError('usage', {
+      problem: `There is no ${options.config} here; give --socket PATH.`,
+    });
   }
   return readSettings(file).settings.administration.socket;
 }
@@ -117,7 +127,7 @@ function parse(body: string, socketPath: string): unknown {
   try {
     return JSON.parse(body);
   } catch (cause) {
-    const problem = 'the answer is not JSON; is this a Postern socket?';
+    const problem = 'the answer is not JSON; is this a socket of Postern?';
     throw new PosternError('api-unreachable', { address: socketPath, problem }, cause);
   }
 }

@@ -59,11 +59,14 @@ export function toPosternError(thrown: unknown, correlation = 'none'): PosternEr
   return new PosternError('internal', { correlation }, thrown);
 }
 
+/** `ENOENT: no such file or directory, open '/a/b'` as Node words it; the path is said elsewhere. */
+const SYSTEM_MESSAGE = /^([A-Z][A-Z0-9_]+): (.+?)(?:, \w+(?: '.*')?)?$/s;
+
 /** Text of an unknown throw for the `problem` fact; system errors give their code. */
 export function problemText(thrown: unknown): string {
-  if (thrown instanceof Error) {
-    const code = (thrown as NodeJS.ErrnoException).code;
-    return code && !thrown.message.includes(code) ? `${thrown.message} (${code})` : thrown.message;
-  }
-  return String(thrown);
+  if (!(thrown instanceof Error)) return String(thrown);
+  const { code } = thrown as NodeJS.ErrnoException;
+  const system = SYSTEM_MESSAGE.exec(thrown.message);
+  if (code !== undefined && system?.[1] === code) return `${system[2]} (${code})`;
+  return code && !thrown.message.includes(code) ? `${thrown.message} (${code})` : thrown.message;
 }

@@ -60,7 +60,7 @@ export class CertificateFiles {
     const { clock } = options;
     const until = clock.monotonic() + RETRY_FOR_MS;
     for (;;) {
-      const found = readPair(paths);
+      const found = readCertificatePair(paths);
       if (found.ok) return new CertificateFiles(found.pair, paths, options);
       if (found.permanent || clock.monotonic() >= until) {
         throw new PosternError('file-unreadable', { file: found.file, problem: found.problem });
@@ -81,7 +81,7 @@ export class CertificateFiles {
 
   #look(): void {
     this.#retry?.stop();
-    const found = readPair(this.#paths);
+    const found = readCertificatePair(this.#paths);
     if (!found.ok) return this.#keepOld(found);
     this.#unfitSince = undefined;
     this.#reported = '';
@@ -128,7 +128,10 @@ interface Unfit {
   readonly permanent: boolean;
 }
 
-function readPair(paths: CertificatePaths): { ok: true; pair: CertificatePair } | Unfit {
+/** Reads both files once and checks that they belong together; never throws. */
+export function readCertificatePair(
+  paths: CertificatePaths,
+): { ok: true; pair: CertificatePair } | Unfit {
   let file = paths.certificate;
   try {
     const chainPem = readFileSync(paths.certificate, 'utf8');

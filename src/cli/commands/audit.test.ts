@@ -80,7 +80,7 @@ describe('audit commands', () => {
     const { code, out, err } = await postern(words);
     assert.equal(code, 0);
     assert.match(out, /select shop\.orders {2}ok, 1 row, 1\.25 ms {2}postern\.0\.1-0/);
-    assert.equal(err, '2 records');
+    assert.match(err, /^2 records\nEverything about one: postern audit show \S+$/);
     const json = await postern([...words, '--json']);
     const events = json.out.split('\n').map((line) => JSON.parse(line).event);
     assert.deepEqual(events, ['intent', 'outcome', 'intent', 'outcome']);

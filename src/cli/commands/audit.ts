@@ -39,7 +39,19 @@ interface VerifyOptions extends AuditPlaceOptions {
 }
 
 export const registerAudit: RegisterCommand = (program, context, run) => {
-  const audit = program.command('audit').description('read and verify the audit');
+  const audit = program
+    .command('audit')
+    .description('read and verify the audit')
+    .addHelpText(
+      'after',
+      `
+  postern audit tail --follow
+  postern audit search --decision deny --since 2h --object shop.orders
+  postern audit verify --witness heads.jsonl
+  postern audit show d26kk2erakeo-y
+
+Exit code: 0 done, 1 the audit does not verify, 2 usage, 3 it cannot be read.`,
+    );
   withPlace(audit.command('tail').description('the latest records'))
     .option('-f, --follow', 'go on as records are written')
     .option('-n, --lines <count>', 'so many records', '20')
@@ -98,13 +110,17 @@ async function searchAudit(options: SearchOptions, context: CommandContext): Pro
   };
   const text = new RecordLines(context.interactive);
   let found = 0;
+  let last: string | undefined;
   for (const hit of search(source, options, { ...window, unreadable: warnOf(context) })) {
     found += 1;
+    if ('id' in hit.record) last = hit.record.id;
     if (options.json) printLines(hit, context);
     else context.out(text.line(hit.record, outcomeOf(hit)));
     if (found >= limit) break;
   }
-  if (!options.json) context.err(found === 1 ? '1 record' : `${found} records`);
+  if (options.json) return 0;
+  context.err(found === 1 ? '1 record' : `${found} records`);
+  if (last) context.err(`Everything about one: postern audit show ${last}`);
   return 0;
 }
 

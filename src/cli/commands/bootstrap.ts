@@ -7,10 +7,10 @@ import {
   bootstrapTarget,
   printBootstrap,
 } from '../../app/bootstrap-target.ts';
-import { PosternError, problemText } from '../../model/errors.ts';
+import { type ErrorCode, PosternError, problemText, toPosternError } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';
-import type { Policy, Target } from '../../policy/policy.ts';
-import { askedPolicy } from '../asking.ts';
+import { POSTERN_TARGET_ID, type Target } from '../../policy/policy.ts';
+import { askedPolicy, targetNamed } from '../asking.ts';
 import { printable } from '../audit-text.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
 
@@ -39,7 +39,7 @@ export const registerBootstrap: RegisterCommand = (program, context, run) => {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nRun it again after a DataRole changed: new roles are added, then unused ones removed.\nExit code: 0 ready, 1 installed but with findings.',
+      '\n  postern bootstrap orders --print | less\n  postern bootstrap orders --admin-user root --socket /run/mysqld/mysqld.sock\n\nRun it again after a DataRole changed: new roles are added, then unused ones removed.\nExit code: 0 ready, 1 installed but with findings, 2 usage or faults, 3 no way in.',
     )
     .action((name: string, paths: string[], options: BootstrapOptions) =>
       run(() => bootstrap(name, paths, options, context)),
@@ -53,28 +53,38 @@ async function bootstrap(
   context: CommandContext,
 ): Promise<ExitCode> {
   const policy = await askedPolicy({ policy: paths }, context);
-  const target = findTarget(policy, name);
+  const target = targetNamed(name, policy);
+  if (target.id === POSTERN_TARGET_ID) {
+    throw new PosternError('usage', {
+      problem: `${target.id} is built in and needs no bootstrap.`,
+    });
+  }
   if (options.print) {
     context.out(printBootstrap(policy, target).trimEnd());
     return 0;
   }
-  const outcome = await bootstrapTarget(policy, target, adminOf(target, options, context));
+  const outcome = await bootstrapTarget(policy, target, adminOf(target, options, context)).catch(
+    (thrown: unknown) => {
+      throw withHint(thrown);
+    },
+  );
   if (options.json) context.out(JSON.stringify(outcome, null, 2));
   else printOutcome(target, outcome, options.fix ?? false, context);
   return hasFindings(outcome) ? 1 : 0;
 }
 
-/** `orders` when there is one of that name, else `namespace/name`. */
-function findTarget(policy: Policy, name: string): Target {
-  const found = [...policy.targets.values()].filter(
-    (target) => target.id === name || target.name === name,
-  );
-  const [target] = found;
-  if (target && found.length === 1) return target;
-  const known = [...policy.targets.keys()].join(', ');
-  const problem =
-    found.length === 0 ? `There is no target ${name}.` : `${name} means several targets.`;
-  throw new PosternError('usage', { problem: `${problem} Declared: ${known}.` });
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  'target-refused':
+    'Name the account with --admin-user and its password with --admin-password-file or\n$POSTERN_ADMIN_PASSWORD; on the database host root often needs only --socket PATH.',
+  'target-unreachable':
+    'The endpoint of the Target is used; --host and --port, or --socket, name another way.',
+  'tls-failed': 'Check tls.ca and tls.serverName of the Target; --socket needs no TLS.',
+};
+
+function withHint(thrown: unknown): PosternError {
+  const error = toPosternError(thrown);
+  const hint = HINTS[error.code];
+  return hint ? new PosternError(error.code, { ...error.facts, hint }, error.cause) : error;
 }
 
 function adminOf(

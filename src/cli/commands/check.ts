@@ -21,6 +21,8 @@ export const registerCheck: RegisterCommand = (program, context, run) => {
     .addHelpText(
       'after',
       `
+  postern check --strict policy/
+
 Without paths: "policy:" of ./postern.yaml, else ./policy.
 Exit code: 0 sound, 1 an expectation fails (with --strict also a warning), 2 faults.`,
     )

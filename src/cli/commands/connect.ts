@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { LocalPort } from '../../app/local-port.ts';
 import { systemClock } from '../../model/clock.ts';
 import { PosternError, problemText } from '../../model/errors.ts';
 import { silentLog } from '../../model/log.ts';
+import { loadPolicy } from '../../policy/load.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
+import { declarationAtHand } from '../declaration.ts';
 import { callerToken } from '../gateway-call.ts';
+import { runProgram } from '../run-program.ts';
 
 interface ConnectOptions {
-  readonly gateway: string;
-  readonly ca: string;
+  readonly gateway?: string;
+  readonly ca?: string;
   readonly serverName?: string;
   readonly port?: string;
   readonly tokenFile?: string;
+  readonly policy?: string;
   readonly json?: boolean;
 }
 
@@ -25,18 +29,26 @@ export const registerConnect: RegisterCommand = (program, context, run) => {
   program
     .command('connect <name> [command...]')
     .description('a stable local port to a target, logged in with your token')
-    .requiredOption('--gateway <host:port>', 'listener of the gateway for this target')
-    .requiredOption('--ca <file>', 'PEM root that vouches for the gateway')
+    .option('--gateway <host:port>', 'listener of the gateway for it (default: $POSTERN_GATEWAY)')
+    .option('--ca <file>', 'PEM root that vouches for the gateway (default: $POSTERN_CA)')
     .option('--server-name <name>', 'name in the certificate of the gateway')
-    .option('--port <port>', 'local port (default: any free one)')
+    .option('--port <port>', 'local port (default: localPort of the Target, else a free one)')
+    .option('--policy <path>', 'declaration with the Target (default: as for check, if any)')
     .option('--token-file <file>', 'file with your token (default: $POSTERN_TOKEN, then login)')
     .option('--json', 'print where it listens as JSON')
     .addHelpText(
       'after',
       `
 Without a command the port stays open until Ctrl-C. With one, the command is run
-against the port and its exit code is passed on:
-  postern connect orders --gateway db.example:3306 --ca ca.pem -- mariadb shop`,
+against a port of its own and its exit code is passed on:
+
+  postern connect orders --gateway db.example:3306 --ca ca.pem -- mariadb shop
+
+The command finds the port in $POSTERN_HOST and $POSTERN_PORT; mariadb, mysql, their
+dump and admin tools get it as options. The port is on 127.0.0.1 only, without TLS;
+whoever can reach it acts as you. The token is asked for at each connection, so one
+that is renewed in its file counts from then on.
+Exit code: that of the command; 1 the gateway refused, 2 usage, 3 network or files.`,
     )
     .action((name: string, command: string[], options: ConnectOptions) =>
       run(() => connect(name, command, options, context)),
@@ -49,15 +61,17 @@ async function connect(
   options: ConnectOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
+  const gateway = given('--gateway', options.gateway, 'POSTERN_GATEWAY', context);
+  const ca = given('--ca', options.ca, 'POSTERN_CA', context);
   const { openLocalPort } = await import('../../app/local-port.ts');
   const local = await openLocalPort({
-    port: portNumber(options.port ?? '0'),
+    port: await localPort(name, command.length === 0, options, context),
     gateway: {
       targetName: name,
-      endpoint: endpoint(options.gateway),
+      endpoint: endpoint(gateway),
       tls: {
         mode: 'verified',
-        ca: readText(resolve(context.cwd, options.ca)),
+        ca: readText(resolve(context.cwd, ca)),
         ...(options.serverName !== undefined && { serverName: options.serverName }),
       },
     },
@@ -69,52 +83,82 @@ async function connect(
     },
     deadlineMs: LOGIN_DEADLINE_MS,
   });
-  if (command.length > 0) {
-    const code = await runCommand(command, local.port, context);
+  try {
+    if (command.length > 0) return await runOn(local, command, context);
+    say(name, local, options, context);
+    await new Promise<void>((stopped) => {
+      process.once('SIGINT', () => stopped());
+      process.once('SIGTERM', () => stopped());
+    });
+    return 0;
+  } finally {
     local.close();
-    return code;
   }
-  if (options.json) context.out(JSON.stringify({ host: '127.0.0.1', port: local.port }));
-  else {
-    context.out(`${name} is at 127.0.0.1:${local.port} until Ctrl-C; no password is needed.`);
-    context.out(`  mariadb --host=127.0.0.1 --port=${local.port} --skip-ssl`);
-  }
-  await new Promise<void>((stopped) => {
-    process.once('SIGINT', () => stopped());
-    process.once('SIGTERM', () => stopped());
-  });
-  local.close();
-  return 0;
 }
 
-/** Runs the client with its input and output; its code is passed on as far as ours reach. */
-function runCommand(
-  [program = '', ...given]: readonly string[],
-  port: number,
+function say(
+  name: string,
+  { port }: LocalPort,
+  options: ConnectOptions,
+  context: CommandContext,
+): void {
+  if (options.json) {
+    context.out(JSON.stringify({ host: '127.0.0.1', port }));
+    return;
+  }
+  context.out(`${name} is at 127.0.0.1:${port} until Ctrl-C; no password is needed.`);
+  context.out(`  mariadb --host=127.0.0.1 --port=${port} --skip-ssl`);
+}
+
+function runOn(
+  { port }: LocalPort,
+  [program = '', ...words]: readonly string[],
   context: CommandContext,
 ): Promise<ExitCode> {
   const own = NATIVE_CLIENTS.test(program)
     ? ['--host=127.0.0.1', `--port=${port}`, '--protocol=TCP']
     : [];
-  const env = { ...context.env, POSTERN_HOST: '127.0.0.1', POSTERN_PORT: String(port) };
-  return new Promise((done, reject) => {
-    const child = spawn(program, [...own, ...given], { stdio: 'inherit', env, cwd: context.cwd });
-    child.once('error', (cause) =>
-      reject(
-        new PosternError('requirement-missing', {
-          requirement: program,
-          remedy: problemText(cause),
-        }),
-      ),
-    );
-    child.once('close', (code) => done(code === 0 ? 0 : 1));
-  });
+  const where = { POSTERN_HOST: '127.0.0.1', POSTERN_PORT: String(port) };
+  return runProgram([program, ...own, ...words], where, context);
+}
+
+function given(
+  option: string,
+  value: string | undefined,
+  variable: string,
+  { env }: CommandContext,
+): string {
+  const found = value ?? env[variable];
+  if (found) return found;
+  throw new PosternError('usage', { problem: `Give ${option}, or set ${variable}.` });
+}
+
+/** 0 takes any free port: several commands at once must not meet on the declared one. */
+async function localPort(
+  name: string,
+  stable: boolean,
+  options: ConnectOptions,
+  context: CommandContext,
+): Promise<number> {
+  if (options.port !== undefined) return portNumber(options.port);
+  const paths = options.policy === undefined ? declarationAtHand(context) : [options.policy];
+  if (!stable || !paths) return 0;
+  const { policy } = await loadPolicy(paths, { cwd: context.cwd });
+  if (!policy) {
+    context.err('The declaration here has faults (postern check), so a free port is taken.');
+    return 0;
+  }
+  const named = [...policy.targets.values()].filter(
+    (target) => target.id === name || target.name === name,
+  );
+  const ports = new Set(named.map(({ expose }) => expose.localPort));
+  return ports.size === 1 ? ([...ports][0] ?? 0) : 0;
 }
 
 function endpoint(text: string): { host: string; port: number } {
   const found = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   if (!found) {
-    throw new PosternError('usage', { problem: `"${text}" is not host:port` });
+    throw new PosternError('usage', { problem: `"${text}" is not host:port.` });
   }
   return { host: found[1] ?? found[2] ?? '', port: portNumber(found[3] ?? '') };
 }
@@ -122,7 +166,7 @@ function endpoint(text: string): { host: string; port: number } {
 function portNumber(text: string): number {
   const port = Number(text);
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
-  throw new PosternError('usage', { problem: `"${text}" is not a port` });
+  throw new PosternError('usage', { problem: `"${text}" is not a port.` });
 }
 
 function readText(file: string): string {

@@ -16,6 +16,7 @@ export const registerInit: RegisterCommand = (program, context, run) => {
         .choices([...SKELETON_PRESETS])
         .default('entra'),
     )
+    .addHelpText('after', '\n  postern init my-access --provider okta')
     .action((directory: string | undefined, options: { provider: SkeletonPreset }) =>
       run(async () => init(directory ?? '.', options.provider, context)),
     );
@@ -37,6 +38,7 @@ function init(directory: string, preset: SkeletonPreset, context: CommandContext
   const into = directory === '.' ? '' : `cd ${directory} && `;
   context.out(`
 It is complete and can be checked now; the names in it are examples. Replace them with yours:
+  postern.yaml              where the gateway listens, its certificate, its audit
   policy/identity.yaml      your cluster and your identity provider
   policy/orders.yaml        your database
   policy/rules.yaml         who may do what

@@ -30,7 +30,7 @@ export const registerLogin: RegisterCommand = (program, context, run) => {
     .option('--scope <scope...>', 'scopes to ask for (default: `login` of the provider)')
     .addHelpText(
       'after',
-      '\nThe token is kept in $XDG_STATE_HOME/postern/login (~/.local/state/postern/login), readable\nby you alone, until it ends. Nothing else is kept: no refresh token, no password.',
+      '\n  postern login people\n\nThe token is kept in $XDG_STATE_HOME/postern/login (~/.local/state/postern/login), readable\nby you alone, until it ends. Nothing else is kept: no refresh token, no password.',
     )
     .action((name: string | undefined, options: LoginOptions) =>
       run(() => login(name, options, context)),
@@ -68,7 +68,9 @@ function chosenProvider(policy: Policy, name: string | undefined): IdentityProvi
   throw new PosternError('usage', {
     problem:
       name === undefined
-        ? `Say which provider: ${names || 'none of the declaration has "login"'}.`
+        ? names === ''
+          ? 'No IdentityProvider of the declaration has oidc.login: declare it, or give NAME and --client-id.'
+          : `Say which provider: ${names}.`
         : `There is no IdentityProvider ${name}; there are: ${names || 'none'}.`,
   });
 }

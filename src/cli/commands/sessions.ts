@@ -12,7 +12,7 @@ export const registerSessions: RegisterCommand = (program, context, run) => {
     .description('live sessions of a gateway; ends one with `kill`')
     .addHelpText(
       'after',
-      '\nNeeds a grant on the built-in Target postern: auditor may list, operator may also kill.',
+      '\nNeeds a grant on the built-in Target postern: auditor may list, operator may also kill.\n\n  postern sessions\n  postern sessions kill s26kk2erakeo-8',
     );
 
   gatewayOptions(command.command('list', { isDefault: true }).description('list live sessions'))
@@ -40,7 +40,7 @@ export const registerSessions: RegisterCommand = (program, context, run) => {
     .action((session: string, options: GatewayOptions & { json?: boolean }) =>
       run(async () => {
         if (!/^[a-z0-9-]+$/.test(session)) {
-          throw new PosternError('usage', { problem: `"${session}" is not a session id` });
+          throw new PosternError('usage', { problem: `"${session}" is not the id of a session.` });
         }
         const path = `/v1/sessions/${session}/kill`;
         const answer = await callGateway<{ killed: string }>(context, options, 'POST', path);

@@ -35,7 +35,7 @@ export const registerWhoami: RegisterCommand = (program, context, run) => {
     .option('--key <file>', 'its key, to check that the two belong together')
     .addHelpText(
       'after',
-      '\nWithout an option: $POSTERN_TOKEN, else the token of `postern login`. The proof is verified\nhere, as a gateway with this declaration would; nothing is sent but requests for public keys.\nExit code: 0 verified, 1 not.',
+      '\n  postern whoami --token-file token\n  postern whoami --cert leaf.pem --key leaf-key.pem\n\nWithout an option: $POSTERN_TOKEN, else the token of `postern login`. The proof is verified\nhere, as a gateway with this declaration would; nothing is sent but requests for public keys.\nExit code: 0 verified, 1 not.',
     )
     .action((options: WhoamiOptions) => run(() => whoami(options, context)));
 };
@@ -82,7 +82,7 @@ async function identify(
     const keyFile = resolve(context.cwd, options.key);
     const key = readWith(keyFile, (pem) => createPrivateKey(pem));
     if (!chain[0]?.checkPrivateKey(key)) {
-      const problem = `${options.key} is not the key of the certificate in ${options.cert}`;
+      const problem = `${options.key} is not the key of the certificate in ${options.cert}.`;
       throw new PosternError('usage', { problem });
     }
   }

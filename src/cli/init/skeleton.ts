@@ -5,6 +5,7 @@ import { PROVIDER_SKELETONS, type SkeletonPreset } from './provider-skeleton.ts'
 export function skeleton(preset: SkeletonPreset): ReadonlyMap<string, string> {
   return new Map([
     ['postern.yaml', SETTINGS],
+    ['.gitignore', NOT_IN_GIT],
     ['policy/identity.yaml', identity(preset)],
     ['policy/orders.yaml', TARGET],
     ['policy/rules.yaml', rules(preset)],
@@ -17,12 +18,22 @@ policy: ./policy
 
 listeners:
   # Drivers ask for TLS themselves and give a token as password.
-  - {name: orders, address: "127.0.0.1:13306", protocol: mysql, accept: ProtocolTls, target: data-orders/orders}
+  - {name: orders, address: "127.0.0.1:3307", protocol: mysql, accept: ProtocolTls, target: data-orders/orders}
 
 # Certificate that drivers see on these listeners.
 tls: {certificate: ./certificates/gateway.pem, key: ./certificates/gateway-key.pem}
 
 audit: {directory: ./audit}
+
+# /readyz says whether sessions can begin, /metrics is for Prometheus.
+observability: {address: "127.0.0.1:9464"}
+`;
+
+const NOT_IN_GIT = `# Secrets, and what a running gateway writes.
+secrets/
+*-key.pem
+audit/
+postern.sock
 `;
 
 const HEAD = 'apiVersion: postern.dev/v1alpha1';

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+import { X509Certificate } from 'node:crypto';
+import type { ListenerSettings, Settings } from '../config/settings.ts';
+import { parseCertificates } from '../identity/trust-bundles.ts';
+import { PosternError, problemText } from '../model/errors.ts';
+import { readCertificatePair } from '../net/certificate-files.ts';
+import type { Material, Policy, Target } from '../policy/policy.ts';
+import { readMaterial } from './material.ts';
+
+/** What `serve` would only find out later, one text each with what it concerns. */
+export interface ServeProblems {
+  /** In the settings: to be edited. */
+  readonly settings: readonly string[];
+  /** Files that are not there, or are not what they should be. */
+  readonly files: readonly string[];
+}
+
+/** Reads every file that `serve` will need with these settings and this declaration. */
+export function serveProblems(settings: Settings, policy: Policy): ServeProblems {
+  const sections = (['tls', 'mesh'] as const).flatMap((section) =>
+    withoutSection(settings, section),
+  );
+  const pairs = (['tls', 'mesh'] as const).flatMap((section) => {
+    const paths = settings[section];
+    const pair = paths && readCertificatePair(paths);
+    return !pair || pair.ok ? [] : [`${section}: ${pair.file}: ${pair.problem}`];
+  });
+  const bundles = [...policy.clusters.values()].flatMap(({ name, bundle }) =>
+    unfit(`Cluster/${name} bundle`, bundle, parseCertificates),
+  );
+  const providers = [...policy.providers.values()].flatMap(({ name, ca }) =>
+    ca ? unfit(`IdentityProvider/${name} ca`, ca, parseCertificates) : [],
+  );
+  const targets = [...policy.targets.values()].flatMap(filesOfTarget);
+  return {
+    settings: [...sections, ...idleListeners(settings.listeners, policy)],
+    files: [...pairs, ...bundles, ...providers, ...targets],
+  };
+}
+
+/** Listeners whose fixed Target is not declared: every login there would be denied. */
+export function idleListeners(
+  listeners: readonly ListenerSettings[],
+  policy: Policy,
+): readonly string[] {
+  const known = [...policy.targets.keys()].join(', ');
+  return listeners
+    .filter(({ target }) => target !== undefined && !policy.targets.has(target))
+    .map(
+      ({ name, target }) => `listener ${name}: there is no Target ${target}; declared: ${known}`,
+    );
+}
+
+function withoutSection(settings: Settings, section: 'tls' | 'mesh'): readonly string[] {
+  const accept = section === 'tls' ? 'ProtocolTls' : 'MeshTls';
+  return settings.listeners
+    .filter((listener) => listener.accept === accept && !settings[section])
+    .map(({ name }) => `listener ${name}: it needs "${section}: {certificate, key}"`);
+}
+
+function filesOfTarget({ id, system }: Target): readonly string[] {
+  if (system.type !== 'mariadb' && system.type !== 'mysql') return [];
+  const { tls, broker } = system;
+  const found = unfit(`Target/${id} broker password`, broker.password, (text) => {
+    if (text.trim() === '') throw new Error('it is empty');
+  });
+  if (tls.mode !== 'verified') return found;
+  const { ca, clientCertificate } = tls;
+  return [
+    ...found,
+    ...unfit(`Target/${id} ca`, ca, parseCertificates),
+    ...(clientCertificate
+      ? unfit(
+          `Target/${id} client certificate`,
+          clientCertificate.cert,
+          (pem) => new X509Certificate(pem),
+        )
+      : []),
+    ...(clientCertificate ? unfit(`Target/${id} client key`, clientCertificate.key) : []),
+  ];
+}
+
+function unfit(
+  what: string,
+  material: Material,
+  read: (text: string) => unknown = () => undefined,
+): readonly string[] {
+  try {
+    read(readMaterial(material));
+    return [];
+  } catch (thrown) {
+    if (thrown instanceof PosternError) return [`${what}: ${thrown.message}`];
+    const where = material.from === 'env' ? `$${material.name}` : material.path;
+    return [`${what}: ${where}: ${problemText(thrown)}`];
+  }
+}
