@@ -33,7 +33,7 @@ spec:
       ca: {file: ../db-ca.pem}
       serverName: localhost
       clientCertificate: {cert: {file: ../upstream.pem}, key: {file: ../upstream-key.pem}}
-    broker: {user: postern_broker, password: {file: ../broker-password}}
+    broker: {user: postern_stock, password: {file: ../stock-password}}
 `;
 
 describe('bad certificates at the gateway', () => {
