@@ -40,6 +40,16 @@ describe('session fidelity', () => {
     await connection.end();
   });
 
+  it('hides nothing in the brackets of sql_mode MSSQL', async () => {
+    const connection = await person();
+    await connection.query("SET sql_mode = 'MSSQL'");
+    // The target would read `secrets`, and a comment.
+    const hidden = "SELECT 1 [a'], secret FROM secrets -- '] FROM orders";
+    await rejects(connection.query(hidden), /statement-unparsed/);
+    deepEqual(await rowsOf(connection, 'SELECT COUNT(*) AS n FROM orders'), [{ n: 3 }]);
+    await connection.end();
+  });
+
   it('cancels a request on the target also after a reload gave more roles', async () => {
     const connection = await person();
     await rowsOf(connection, 'SELECT 1');

@@ -150,6 +150,12 @@ describe('analyse (mysql)', () => {
     assert.equal(analyse('SELECT 1; SET NAMES latin1;').ok, true);
   });
 
+  it('refuses brackets, which quote names under sql_mode MSSQL', () => {
+    const hidden = "SELECT 1 [a'], secret FROM secrets -- '] FROM t";
+    assert.match(needsOf(analyse(hidden)).join(), /^refused: .*square bracket/);
+    assert.deepEqual(needsOf(analyse("SELECT '[a]', `[b]` FROM t -- [c]")), ['select shop.t']);
+  });
+
   it('reads quotes as the session does', () => {
     const ansi = { ansiQuotes: true };
     assert.deepEqual(needsOf(analyse('SELECT "a" FROM "t"', ansi)), ['select shop.t']);

@@ -136,6 +136,9 @@ class Lexer {
       this.#add(token.NUMBER, this.#at + 2);
     } else if (code < 0x20 || code === 0x7f) {
       refuse('unparsed', 'a control character outside a string');
+    } else if (code === 0x5b) {
+      // MariaDB quotes names with it under sql_mode MSSQL, so a quote in there is none.
+      refuse('unparsed', 'a square bracket outside a string; quote names with backticks');
     } else {
       this.#add(code === 0x3f ? token.PARAMETER : token.OPERATOR, this.#at + 1);
     }
