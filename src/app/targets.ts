@@ -76,10 +76,11 @@ export class ServedTargets {
       if (!served) continue;
       this.#served.set(target.id, served);
       this.brokers.set(target.id, served.broker);
+      // What is wrong the broker has logged; it goes on trying by itself.
       served.broker
         .start()
         .catch((cause: unknown) =>
-          this.#options.log.error('a target is not ready', { target: target.id, cause }),
+          this.#options.log.debug('a target is not ready yet', { target: target.id, cause }),
         );
     }
   }
