@@ -4,6 +4,7 @@ import type { Readiness, ReloadReport, SessionView } from '../api/contract.ts';
 import { type HttpListener, listenForProbes, listenOnSocket } from '../api/http.ts';
 import { type FileAudit, openFileAudit } from '../audit/file-audit.ts';
 import { PolicyStore } from '../audit/policy-store.ts';
+import { RefusalLog } from '../audit/refusal-log.ts';
 import type { Settings } from '../config/settings.ts';
 import { Identifiers } from '../gateway/identifiers.ts';
 import { SessionLifecycle } from '../gateway/lifecycle.ts';
@@ -51,6 +52,7 @@ export class Gateway {
   #parts!: GatewayParts;
   #audit!: FileAudit;
   #store!: PolicyStore;
+  #refusals!: RefusalLog;
   #targets!: ServedTargets;
   #lifecycle!: SessionLifecycle;
   #listeners!: Listeners;
@@ -134,13 +136,16 @@ export class Gateway {
     const kept = this.#store.save(loaded.policy.revision, loaded.sources);
     this.#identity = new IdentityResolver({ policy: loaded.policy, clock, log, readMaterial });
     this.#targets = new ServedTargets({ settings, clock, log, audit: this.#audit });
+    const ids = new Identifiers();
+    this.#refusals = new RefusalLog(this.#audit, clock, () => ids.decision());
     this.#parts = {
       clock,
       log,
       meter: this.#metrics.meter,
       audit: this.#audit,
+      refusals: this.#refusals,
       identity: this.#identity,
-      ids: new Identifiers(),
+      ids,
       ledger: new LimitLedger(clock),
       buffers: this.#buffers,
       sessions: this.#sessions,
@@ -299,6 +304,7 @@ export class Gateway {
     this.#certificates?.close();
     await Promise.all(this.#http.map((listener) => listener.close()));
     await this.#targets?.stop();
+    this.#refusals?.flush();
     await this.#audit?.close();
   }
 

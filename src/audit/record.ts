@@ -61,11 +61,24 @@ export interface LoginEvent {
   readonly id: string;
   readonly source: string;
   readonly target?: string;
+  /** Set when it had been verified who it is. */
+  readonly principal?: string;
+  /** What the peer says of itself; not verified. */
   readonly claimed?: string;
+  /** Set when the record stands for a flood of refusals; `source` is then a network. */
+  readonly repeated?: RepeatedRefusal;
   readonly reason: DenialReason;
   readonly detail: string;
   readonly rules: readonly RuleReference[];
   readonly revision: string;
+}
+
+/** Refusals of one source network and reason that have one record in common. */
+export interface RepeatedRefusal {
+  readonly count: number;
+  /** RFC 3339: the first and the last of them. */
+  readonly since: string;
+  readonly until: string;
 }
 
 export interface SessionEvent extends Origin {

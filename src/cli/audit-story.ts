@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AuditRecord } from '../audit/chain.ts';
+import type { RepeatedRefusal } from '../audit/record.ts';
 import type { Story } from '../audit/search.ts';
 import { decisionOf } from '../audit/search.ts';
 import { decisionText, outcomeText, type Paint, printable, timeText } from './audit-text.ts';
@@ -55,9 +56,11 @@ function factsOf(record: AuditRecord): string[] {
       ];
     case 'login-denied':
       return [
-        fact('claimed', record.claimed ?? '-'),
+        ...optional('principal', record.principal),
+        ...optional('claimed', record.claimed && `${record.claimed} (not verified)`),
         ...optional('target', record.target),
         fact('from', record.source),
+        ...(record.repeated ? [fact('repeated', repeatedText(record.repeated))] : []),
         fact('detail', record.detail),
       ];
     case 'administration':
@@ -69,6 +72,10 @@ function factsOf(record: AuditRecord): string[] {
     default:
       return 'detail' in record ? [fact('detail', record.detail)] : [];
   }
+}
+
+function repeatedText({ count, since, until }: RepeatedRefusal): string {
+  return `${count} times between ${timeText(since)} and ${timeText(until)} UTC`;
 }
 
 function sessionLines(record: AuditRecord): readonly string[] {

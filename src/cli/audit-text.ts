@@ -4,6 +4,7 @@ import type { AuditRecord } from '../audit/chain.ts';
 import { decisionOf } from '../audit/search.ts';
 
 type Style = Parameters<typeof styleText>[0];
+type LoginRecord = Extract<AuditRecord, { event: 'login-denied' }>;
 type OutcomeRecord = Extract<AuditRecord, { event: 'outcome' }>;
 
 /** Makes text of the peer harmless on a terminal: control and direction characters are shown. */
@@ -73,8 +74,8 @@ function labelOf(record: AuditRecord): string {
 }
 
 function whoOf(record: AuditRecord): string {
-  if ('principal' in record) return record.principal;
-  if (record.event === 'login-denied') return record.claimed ?? `someone at ${record.source}`;
+  if ('principal' in record && record.principal !== undefined) return record.principal;
+  if (record.event === 'login-denied') return `${record.claimed ?? 'someone'} (unverified)`;
   return '-';
 }
 
@@ -87,7 +88,7 @@ export function summary(record: AuditRecord): string {
       return shortened(`${about}${why}`);
     }
     case 'login-denied':
-      return shortened(`login [${record.reason}] ${record.detail}`);
+      return shortened(`${loginText(record)} [${record.reason}] ${record.detail}`);
     case 'outcome':
       return outcomeText(record);
     case 'session-opened':
@@ -99,6 +100,10 @@ export function summary(record: AuditRecord): string {
     case 'gateway':
       return shortened(`${record.what}: ${record.detail}`);
   }
+}
+
+function loginText({ repeated, source }: LoginRecord): string {
+  return repeated ? `${repeated.count} logins from ${source}` : `login from ${source}`;
 }
 
 export function outcomeText(outcome: OutcomeRecord | 'unknown'): string {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AuditLog } from '../audit/record.ts';
+import type { RefusalLog } from '../audit/refusal-log.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Settings } from '../config/settings.ts';
 import type { IdentityResolver } from '../identity/resolver.ts';
@@ -26,6 +27,8 @@ export interface GatewayParts {
   readonly log: Log;
   readonly meter: Meter;
   readonly audit: AuditLog;
+  /** Records of peers that were refused unknown. */
+  readonly refusals: RefusalLog;
   readonly identity: IdentityResolver;
   readonly ids: Identifiers;
   readonly ledger: LimitLedger;

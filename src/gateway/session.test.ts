@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { AuditEvent } from '../audit/record.ts';
+import type { AuditEvent, LoginEvent } from '../audit/record.ts';
 import { silentLog } from '../model/log.ts';
 import type { Policy, Target } from '../policy/policy.ts';
 import { Identifiers } from './identifiers.ts';
@@ -18,6 +18,12 @@ function parts(events: AuditEvent[]): GatewayParts {
     ids: new Identifiers(),
     meter: { loginDenied: () => undefined },
     audit: { append: (event: AuditEvent) => events.push(event), accepting: true },
+    refusals: {
+      refused: (facts: Omit<LoginEvent, 'event' | 'id'>) => {
+        events.push({ event: 'login-denied', id: 'd-1', ...facts });
+        return 'd-1';
+      },
+    },
     brokers: new Map([[orders.id, { ready: false, problem }]]),
     engine: { policy },
     draining: false,
@@ -46,7 +52,7 @@ describe('session', () => {
     deepEqual(told, ['the target is not available at this moment']);
     const [denied] = events;
     equal(denied?.event === 'login-denied' && denied.detail, problem.detail);
-    equal(denied && 'stranger' in denied, false);
+    equal(denied && 'principal' in denied, false);
   });
 
   it('names no target to somebody unknown', async () => {

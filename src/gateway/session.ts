@@ -83,7 +83,7 @@ const MAX_CLAIM_LENGTH = 256;
 
 /** Everything up to the decision to let the principal in; undefined when it was refused. */
 async function admit(parts: GatewayParts, door: Door): Promise<Admitted | undefined> {
-  const known: Known = { stranger: true };
+  const known: Known = {};
   const refuse = (denial: Omit<Denied, 'effect' | 'rules'> & Partial<Pick<Denied, 'rules'>>) =>
     refuseLogin(parts, door, { effect: 'deny', rules: [], ...denial }, known);
 
@@ -106,8 +106,7 @@ async function admit(parts: GatewayParts, door: Door): Promise<Admitted | undefi
     if (claimed) known.claimed = claimed;
     return refuse({ reason: identity.reason, detail: identity.detail });
   }
-  known.claimed = identity.principal.id;
-  known.stranger = false;
+  known.principal = identity.principal.id;
   const now = parts.clock.now();
   const access = parts.engine.access(identity.principal, target.id, now);
   if (!access) return refuse({ reason: 'target-unresolved', detail: 'the target is gone' });
@@ -131,34 +130,37 @@ async function admit(parts: GatewayParts, door: Door): Promise<Admitted | undefi
 /** What is known of a peer that is refused. */
 interface Known {
   target?: string;
+  /** Absent while who it is has not been verified. */
+  principal?: string;
   claimed?: string;
-  /** Who it is has not been verified. */
-  stranger: boolean;
 }
 
 function refuseLogin(parts: GatewayParts, door: Door, denial: Denied, known: Known): undefined {
-  const { stranger, ...facts } = known;
-  const id = parts.ids.decision();
+  const { principal, ...unverified } = known;
   parts.meter.loginDenied(denial.reason, known.target ?? '');
-  parts.audit.append({
-    event: 'login-denied',
-    id,
+  const facts = {
     source: door.source,
-    ...facts,
+    ...unverified,
     reason: denial.reason,
     detail: denial.detail,
     rules: denial.rules,
     revision: parts.engine.policy.revision,
-  });
+  };
+  if (principal !== undefined) {
+    const id = parts.ids.decision();
+    parts.audit.append({ event: 'login-denied', id, principal, ...facts });
+    door.refuse(denial, id);
+    return undefined;
+  }
   const told = TOLD_TO_STRANGERS[denial.reason] ?? 'the target is not available at this moment';
-  door.refuse(stranger ? { ...denial, detail: told } : denial, id);
+  door.refuse({ ...denial, detail: told }, parts.refusals.refused(facts));
   return undefined;
 }
 
 /** From the admission to the close: lease, upstream login, relay, and both audit records. */
 async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): Promise<void> {
   const { principal, target, access } = admitted;
-  const known = { target: target.id, claimed: principal.id, stranger: false };
+  const known = { target: target.id, principal: principal.id };
   const refuse = (reason: Denied['reason'], detail: string) =>
     refuseLogin(parts, door, { effect: 'deny', reason, detail, rules: admitted.rules }, known);
   const budget = `${principal.id} ${admitted.serviceClass}`;

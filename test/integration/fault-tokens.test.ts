@@ -146,7 +146,7 @@ describe('bad tokens at the gateway', () => {
       match((await raw.readErr()).message, /^Postern: .*Decision d\w+-\w+: postern explain/);
       const [record] = await newRecords(audit(), 'login-denied', before);
       equal(record?.reason, reason);
-      equal(record?.claimed, 'user/people/mallory');
+      equal(record?.principal, 'user/people/mallory');
     }
   });
 
