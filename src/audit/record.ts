@@ -129,6 +129,8 @@ export interface RequestOutcome {
   readonly id: string;
   readonly session: string;
   readonly outcome: 'ok' | 'error' | 'limited' | 'killed' | 'unknown';
+  /** Why the gateway ended it. */
+  readonly reason?: DenialReason;
   readonly errno?: number;
   readonly rows: number;
   readonly bytes: number;

@@ -55,6 +55,7 @@ function outcomeInOrder(event: RequestOutcome): Complete<RequestOutcome> {
     id: event.id,
     session: event.session,
     outcome: event.outcome,
+    reason: event.reason,
     errno: event.errno,
     rows: event.rows,
     bytes: event.bytes,

@@ -39,6 +39,9 @@ export interface RelayOptions {
  */
 export type Phase = 'idle' | 'recording' | 'answering' | 'internal' | 'ended' | 'closed';
 
+/** What became of a request and, when the gateway ended it, why. */
+export type OutcomeKind = Pick<RequestOutcome, 'outcome' | 'reason'>;
+
 /** One command under way. */
 export interface Running {
   readonly id: string;
@@ -86,6 +89,12 @@ export function limitDenial(reason: 'limit-time' | 'limit-rows', detail: string)
   return { effect: 'deny', reason, detail, rules: [] };
 }
 
+/** How the audit tells a request that was not let run to its end. */
+export function endedBy({ reason }: Pick<Denied, 'reason'>): OutcomeKind {
+  const outcome = reason === 'limit-time' || reason === 'limit-rows' ? 'limited' : 'killed';
+  return { outcome, reason };
+}
+
 /** ER_QUERY_INTERRUPTED, ER_CONNECTION_KILLED, ER_STATEMENT_TIMEOUT: our own KILL as answered. */
 const INTERRUPTED = new Set([1317, 1927, 1969]);
 
@@ -104,13 +113,14 @@ const NOT_FORWARDED = { rows: 0, affectedRows: 0, errno: 0 };
 
 /** What the audit says a request did; one that the target never saw did nothing. */
 export function outcomeFacts(
-  outcome: RequestOutcome['outcome'],
+  { outcome, reason }: OutcomeKind,
   running: Running,
   answer: Pick<AnswerRelay, 'walker' | 'sentBytes'>,
-): Pick<RequestOutcome, 'outcome' | 'errno' | 'rows' | 'bytes'> {
+): OutcomeKind & Pick<RequestOutcome, 'errno' | 'rows' | 'bytes'> {
   const { rows, affectedRows, errno } = running.forwarded ? answer.walker : NOT_FORWARDED;
   return {
     outcome,
+    ...(reason && { reason }),
     ...(outcome === 'error' && { errno }),
     rows: rows > 0 ? rows : affectedRows,
     bytes: running.forwarded ? answer.sentBytes : 0,
