@@ -5,6 +5,7 @@ import type { Lease } from '../model/lease.ts';
 import type { Principal } from '../model/principal.ts';
 import type { Access } from '../policy/decide.ts';
 import type { Target } from '../policy/policy.ts';
+import type { SessionTrace } from './tracing.ts';
 
 /** How a session can be told to end: what the principal hears, and what the audit says. */
 export type SessionEnd = Pick<Denied, 'reason' | 'detail'>;
@@ -19,6 +20,8 @@ export class Session {
   readonly origin: Origin;
   /** The caller's trace from its connection attributes: a claim, for requests that state none. */
   readonly traceparent: string | undefined;
+  /** Undefined when nothing is traced. */
+  readonly trace: SessionTrace | undefined;
   readonly openedAt: number;
   readonly openedMonotonic: number;
   /** Id shown to the driver in the greeting; what its KILL names. */
@@ -51,6 +54,7 @@ export class Session {
     lease: Lease;
     downstreamConnection: number;
     traceparent: string | undefined;
+    trace?: SessionTrace | undefined;
     now: number;
     monotonic: number;
   }) {
@@ -63,6 +67,7 @@ export class Session {
     this.lease = facts.lease;
     this.downstreamConnection = facts.downstreamConnection;
     this.traceparent = facts.traceparent;
+    this.trace = facts.trace;
     this.openedAt = facts.now;
     this.openedMonotonic = facts.monotonic;
     this.origin = {

@@ -11,6 +11,7 @@ import type { Identifiers } from './identifiers.ts';
 import type { BufferBudget, LimitLedger } from './limits.ts';
 import type { Session } from './live-session.ts';
 import type { SessionRegistry } from './registry.ts';
+import type { Tracing } from './tracing.ts';
 
 /** What the gateway counts; `app/metrics.ts` turns it into Prometheus series. */
 export interface Meter {
@@ -26,6 +27,8 @@ export interface GatewayParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
+  /** Absent unless settings ask for traces. */
+  readonly tracing?: Tracing;
   readonly audit: AuditLog;
   /** Records of peers that were refused unknown. */
   readonly refusals: RefusalLog;

@@ -8,6 +8,7 @@ import type { StatementFeatures, StatementKind } from '../policy/analyse/analysi
 import { type Access, decideRequest } from '../policy/decide.ts';
 import type { Session } from './live-session.ts';
 import type { GatewayParts } from './parts.ts';
+import type { RequestTrace } from './tracing.ts';
 
 /** What the policy is asked about one request; made by a protocol's `inspect.ts`. */
 export interface Question {
@@ -45,6 +46,8 @@ export class RequestDesk {
   #cache = new Map<Question, Decision>();
   #cachedFor: Session['access'] | undefined;
   #timeless = false;
+  /** The request under way, when it is traced. */
+  #traced: { readonly id: string; readonly trace: RequestTrace } | undefined;
 
   constructor(parts: GatewayParts, session: Session) {
     this.#parts = parts;
@@ -59,7 +62,9 @@ export class RequestDesk {
     const effect = decision.effect === 'deny' ? 'deny' : why ? 'would-deny' : 'allow';
     this.#session.requests += 1;
     this.#parts.meter.requestDecided(this.#session.target.id, effect, why?.reason ?? '');
-    return { id, decision, intent: this.#intent(id, command, question, account, decision) };
+    const intent = this.#intent(id, command, question, account, decision);
+    if (this.#session.trace) this.#trace(intent, question);
+    return { id, decision, intent };
   }
 
   /** Writes the outcome of a request that began at `startedAt` (monotonic ms). */
@@ -71,9 +76,15 @@ export class RequestDesk {
   ): void {
     const elapsedMs = this.#parts.clock.monotonic() - startedAt;
     this.#parts.meter.requestDone(this.#session.target.id, facts.outcome, elapsedMs, facts.rows);
+    if (this.#traced?.id === id) this.#traced.trace.end(facts);
     const durationMs = Math.round(elapsedMs * 1000) / 1000;
     const session = this.#session.id;
     this.#parts.audit.append({ event: 'outcome', id, session, ...facts, durationMs }, written);
+  }
+
+  #trace(intent: RequestIntent, question: Question): void {
+    const trace = this.#session.trace?.request(intent, question.needs);
+    this.#traced = trace && { id: intent.id, trace };
   }
 
   /** The whole request decision in its fixed order; never throws. */

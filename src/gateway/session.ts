@@ -12,6 +12,7 @@ import { Session, type SessionEnd } from './live-session.ts';
 import type { GatewayParts } from './parts.ts';
 import { sourceIp } from './request.ts';
 import { type Destination, resolveTarget } from './target-resolution.ts';
+import type { SessionTrace } from './tracing.ts';
 
 /** What a protocol learnt from the peer besides who it is; unverified, for the audit and upstream. */
 export interface Introduction {
@@ -68,6 +69,8 @@ interface Admitted {
   readonly principal: Principal;
   readonly access: Access;
   readonly introduction: Introduction;
+  readonly traceparent: string | undefined;
+  readonly trace: SessionTrace | undefined;
   readonly rules: readonly RuleReference[];
   readonly connectionLimit?: number;
   readonly serviceClass: string;
@@ -106,9 +109,12 @@ async function admit(parts: GatewayParts, door: Door): Promise<Admitted | undefi
     if (claimed) known.claimed = claimed;
     return refuse({ reason: identity.reason, detail: identity.detail });
   }
-  known.principal = identity.principal.id;
+  const { principal } = identity;
+  const traceparent = traceparentFrom({}, introduction.attributes);
+  known.principal = principal.id;
+  known.trace = parts.tracing?.login(principal, target, door.source, traceparent);
   const now = parts.clock.now();
-  const access = parts.engine.access(identity.principal, target.id, now);
+  const access = parts.engine.access(principal, target.id, now);
   if (!access) return refuse({ reason: 'target-unresolved', detail: 'the target is gone' });
   const decision = decideLogin(access, { now, sourceIp: sourceIp(door.source) });
   if (decision.effect === 'deny') return refuse(decision);
@@ -118,9 +124,11 @@ async function admit(parts: GatewayParts, door: Door): Promise<Admitted | undefi
   const { connections } = decision.limits;
   return {
     target,
-    principal: identity.principal,
+    principal,
     access,
     introduction,
+    traceparent,
+    trace: known.trace,
     rules: decision.rules,
     serviceClass: decision.serviceClass ?? '',
     ...(connections !== undefined && { connectionLimit: connections }),
@@ -132,11 +140,12 @@ interface Known {
   target?: string;
   /** Absent while who it is has not been verified. */
   principal?: string;
+  trace?: SessionTrace | undefined;
   claimed?: string;
 }
 
 function refuseLogin(parts: GatewayParts, door: Door, denial: Denied, known: Known): undefined {
-  const { principal, ...unverified } = known;
+  const { principal, trace, ...unverified } = known;
   parts.meter.loginDenied(denial.reason, known.target ?? '');
   const facts = {
     source: door.source,
@@ -149,6 +158,7 @@ function refuseLogin(parts: GatewayParts, door: Door, denial: Denied, known: Kno
   if (principal !== undefined) {
     const id = parts.ids.decision();
     parts.audit.append({ event: 'login-denied', id, principal, ...facts });
+    trace?.end(denial.reason, id);
     door.refuse(denial, id);
     return undefined;
   }
@@ -159,8 +169,8 @@ function refuseLogin(parts: GatewayParts, door: Door, denial: Denied, known: Kno
 
 /** From the admission to the close: lease, upstream login, relay, and both audit records. */
 async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): Promise<void> {
-  const { principal, target, access } = admitted;
-  const known = { target: target.id, principal: principal.id };
+  const { principal, target, access, traceparent, trace } = admitted;
+  const known = { target: target.id, principal: principal.id, trace };
   const refuse = (reason: Denied['reason'], detail: string) =>
     refuseLogin(parts, door, { effect: 'deny', reason, detail, rules: admitted.rules }, known);
   const budget = `${principal.id} ${admitted.serviceClass}`;
@@ -185,13 +195,15 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
       access,
       lease,
       downstreamConnection: door.downstreamConnection,
-      traceparent: traceparentFrom({}, admitted.introduction.attributes),
+      traceparent,
+      trace,
       now: parts.clock.now(),
       monotonic: parts.clock.monotonic(),
     });
     session.upstreamConnection = await door.connectUpstream(session, admitted.introduction);
     // The rights may have changed, or the gateway begun to stop, while the target was logging in.
     parts.sessions.add(session);
+    trace?.opened(session);
     try {
       parts.refresh(session);
       await recordOpened(parts, session, admitted);
@@ -261,6 +273,7 @@ function recordOpened(parts: GatewayParts, session: Session, admitted: Admitted)
 function recordClosed(parts: GatewayParts, session: Session, end: SessionEnd | undefined): void {
   const reason = end?.reason ?? session.ending?.reason ?? 'closed-by-peer';
   parts.meter.sessionClosed(session.target.id, reason);
+  session.trace?.end(reason);
   parts.audit.append({
     event: 'session-closed',
     id: session.closingId,

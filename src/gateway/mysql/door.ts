@@ -215,9 +215,11 @@ function upstreamAttributes(
   session: Session,
   introduction: Introduction,
 ): Readonly<Record<string, string>> {
+  const traceparent = session.trace?.traceparent ?? session.traceparent;
   return {
     program_name: introduction.application ?? 'postern',
     postern_session: session.id,
     postern_principal: session.principal.id,
+    ...(traceparent !== undefined && { traceparent }),
   };
 }
