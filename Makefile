@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The front door. Each target prepares what it needs (scripts/setup.sh), then calls an npm script.
 
-.PHONY: help demo test bench check build
+.PHONY: help demo test bench soak check build
 
 help: ## this list
 	@echo "Postern: identity-aware gateway and policy compiler for data"
@@ -16,6 +16,9 @@ test: ## everything CI runs, servers included
 
 bench: ## direct, HAProxy and Postern in one run, as ratios
 	@scripts/setup.sh bench npm run --silent bench
+
+soak: ## 2,000 connections for 10 minutes while rules, leases and rights change; SOAK_SECONDS=60
+	@scripts/setup.sh soak npm run --silent soak
 
 check: ## types, lint and unit tests: the quick loop
 	@scripts/setup.sh build npm run --silent check

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Prepares this machine for a task, then runs a command:
 #
-#   scripts/setup.sh build|demo|test|bench [command...]
+#   scripts/setup.sh build|demo|test|bench|soak [command...]
 #
 # What is on PATH is used. What is missing is installed with apt-get when we are root, unpacked
 # into .cache/debian when we are not, and named when there is no apt at all (exit code 3).
@@ -78,7 +78,7 @@ need_mariadb() {
 
 case $task in
   build) ;;
-  demo) need_mariadb ;;
+  demo | soak) need_mariadb ;;
   test)
     need_mariadb
     need python3-pymysql has_pymysql

@@ -110,6 +110,8 @@ export interface WorldOptions {
   readonly generalLog?: boolean;
   readonly trustTargetOnly?: boolean;
   readonly settings?: string;
+  /** MariaDB's, by option name. */
+  readonly variables?: Readonly<Record<string, string>>;
   readonly log?: Log;
   readonly clock?: Clock;
   /** False: everything but the gateway, for tests that start it as a process. */
@@ -175,6 +177,7 @@ export class World {
     this.idp = await startIdp();
     this.mariadb = await startMariadb({
       generalLog: this.#options.generalLog ?? false,
+      ...(this.#options.variables && { variables: this.#options.variables }),
       tls: { caPem: this.dbCa.certPem, certPem: db.certPem, keyPem: db.keyPem },
     });
     await this.mariadb.rootQuery(SHOP_SQL + (this.#options.extraSql ?? ''));

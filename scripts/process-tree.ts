@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** A process and all below it, from /proc. */
+export function processTree(root: number): readonly number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = readProc(`/proc/${name}/stat`);
+    // The name in parentheses may hold anything: what follows its end is fixed.
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+  }
+  const found = [root];
+  for (const one of found) found.push(...(children.get(one) ?? []));
+  return found;
+}
+
+/** Resident memory of a process and all below it, bytes. */
+export function residentBytes(root: number): number {
+  return processTree(root).reduce((sum, pid) => {
+    const kib = /VmRSS:\s+(\d+) kB/.exec(readProc(`/proc/${pid}/status`))?.[1];
+    return sum + Number(kib ?? 0) * 1024;
+  }, 0);
+}
+
+/** Empty when the process is gone by now. */
+function readProc(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
