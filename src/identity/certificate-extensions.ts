@@ -12,6 +12,11 @@ export interface CertificateProfile {
   readonly isCa?: boolean;
   /** How many intermediates may follow; only for a CA. */
   readonly pathLength?: number;
+  /**
+   * Only for a CA: certificates below it may be called by URIs of this host (a SPIFFE trust
+   * domain) and by nothing else: no other host, no DNS name, no address.
+   */
+  readonly onlyUriHost?: string;
   /** Default for a leaf: both. A CA has none, so that it limits nothing below it. */
   readonly usages?: readonly ('client' | 'server')[];
   /** Default: critical exactly when the subject is empty (RFC 5280 section 4.1.2.6). */
@@ -23,6 +28,7 @@ const EXTENSION = {
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
+  nameConstraints: '2.5.29.30',
   authorityKeyIdentifier: '2.5.29.35',
   extendedKeyUsage: '2.5.29.37',
 } as const;
@@ -55,6 +61,10 @@ export function certificateExtensions(
     extension(EXTENSION.subjectKeyIdentifier, false, facts.subjectKeyId),
     extension(EXTENSION.authorityKeyIdentifier, false, issuerKey.toSchema()),
   ];
+  if (isCa && profile.onlyUriHost !== undefined) {
+    const constraints = onlyUrisOf(profile.onlyUriHost);
+    extensions.push(extension(EXTENSION.nameConstraints, true, constraints.toSchema()));
+  }
   if (usages.length > 0) {
     const purposes = new pkijs.ExtKeyUsage({ keyPurposes: usages.map((usage) => PURPOSE[usage]) });
     extensions.push(extension(EXTENSION.extendedKeyUsage, false, purposes.toSchema()));
@@ -78,6 +88,20 @@ function extension(
 function keyUsage(usage: { bits: number; unusedBits: number }): BitString {
   const { bits, unusedBits } = usage;
   return new BitString({ valueHex: new Uint8Array([bits]), unusedBits });
+}
+
+/** Every DNS name is below the empty one, every address in the network of length zero. */
+function onlyUrisOf(host: string): pkijs.NameConstraints {
+  const text = (type: 2 | 6, value: string) =>
+    new pkijs.GeneralSubtree({ base: new pkijs.GeneralName({ type, value }) });
+  const network = (bytes: number) => {
+    const value = new OctetString({ valueHex: new Uint8Array(bytes) });
+    return new pkijs.GeneralSubtree({ base: new pkijs.GeneralName({ type: 7, value }) });
+  };
+  return new pkijs.NameConstraints({
+    permittedSubtrees: [text(6, host)],
+    excludedSubtrees: [text(2, ''), network(8), network(32)],
+  });
 }
 
 /** GeneralName choices: 2 dNSName, 6 uniformResourceIdentifier, 7 iPAddress. */

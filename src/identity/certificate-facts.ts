@@ -2,6 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { BitString } from 'asn1js';
 import * as pkijs from 'pkijs';
+import { type NameConstraints, readNameConstraints, URI_NAME } from './name-constraints.ts';
 
 /** What a certificate says of itself, where `node:crypto` says it as text or not at all. */
 export interface CertificateFacts {
@@ -15,12 +16,16 @@ export interface CertificateFacts {
   /** Purpose OIDs; absent: any. */
   readonly purposes?: readonly string[];
   readonly uris: readonly string[];
+  /** Kinds (GeneralName tags) of the other alternative names. */
+  readonly otherNames: ReadonlySet<number>;
+  /** What certificates below this one may be called; only an authority's counts. */
+  readonly nameConstraints?: NameConstraints;
   /** ms since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
   /** OID of the algorithm it was signed with. */
   readonly signatureAlgorithm: string;
-  /** OID of a critical extension, or of a name constraint, that is not understood here. */
+  /** OID of a critical extension, or of name constraints, that are not understood here. */
   readonly notUnderstood?: string;
 }
 
@@ -37,7 +42,6 @@ const UNDERSTOOD = new Set([KEY_USAGE, SUBJECT_ALT_NAME, BASIC_CONSTRAINTS, EXTE
 /** First byte of KeyUsage (RFC 5280 section 4.2.1.3). */
 const DIGITAL_SIGNATURE = 0x80;
 const KEY_CERT_SIGN = 0x04;
-const URI_NAME = 6;
 
 /** Undefined when it cannot be read without doubt: broken DER, or an extension given twice. */
 export function certificateFacts(certificate: X509Certificate): CertificateFacts | undefined {
@@ -67,10 +71,12 @@ function read(certificate: pkijs.Certificate): CertificateFacts | undefined {
 
   const basic = constraints instanceof pkijs.BasicConstraints ? constraints : undefined;
   const pathLength = basic?.pathLenConstraint;
-  const notUnderstood = extensions.find(
-    ({ extnID, critical }) => extnID === NAME_CONSTRAINTS || (critical && !UNDERSTOOD.has(extnID)),
-  )?.extnID;
   const isCa = basic?.cA ?? false;
+  const limits = byId.has(NAME_CONSTRAINTS) && readNameConstraints(parsed(NAME_CONSTRAINTS));
+  const notUnderstood = extensions.find(({ extnID, critical }) =>
+    // Only authorities may have constraints (RFC 5280 section 4.2.1.10).
+    extnID === NAME_CONSTRAINTS ? !(limits && isCa) : critical && !UNDERSTOOD.has(extnID),
+  )?.extnID;
   const unstated = DIGITAL_SIGNATURE | (isCa ? KEY_CERT_SIGN : 0);
   const usageBits = usage === undefined ? unstated : (usage.valueBlock.valueHexView[0] ?? 0);
   return {
@@ -80,6 +86,12 @@ function read(certificate: pkijs.Certificate): CertificateFacts | undefined {
     maySignCertificates: (usageBits & KEY_CERT_SIGN) !== 0,
     ...(purposes instanceof pkijs.ExtKeyUsage && { purposes: [...purposes.keyPurposes] }),
     uris: names instanceof pkijs.AltName ? uriNames(names) : [],
+    otherNames: new Set(
+      names instanceof pkijs.AltName
+        ? names.altNames.map(({ type }) => type).filter((type) => type !== URI_NAME)
+        : [],
+    ),
+    ...(limits && { nameConstraints: limits }),
     notBefore: certificate.notBefore.value.getTime(),
     notAfter: certificate.notAfter.value.getTime(),
     signatureAlgorithm: certificate.signatureAlgorithm.algorithmId,

@@ -6,6 +6,7 @@ import {
   CLIENT_AUTH,
   certificateFacts,
 } from './certificate-facts.ts';
+import { permitsNames } from './name-constraints.ts';
 
 /** Longest chain worth looking at; Istio's have two or three certificates. */
 export const MAX_PRESENTED = 8;
@@ -24,8 +25,8 @@ export function readAll(chain: readonly X509Certificate[]): ReadCertificate[] | 
 
 /**
  * A chain from the leaf over presented intermediates to one of the roots, each signed by the next;
- * undefined when there is none (RFC 5280 section 6, without revocation and name constraints: a
- * certificate with constraints is refused, not ignored). Validity is the caller's question.
+ * undefined when there is none (RFC 5280 section 6, without revocation). Name constraints hold for
+ * everything below them; such as are not understood refuse. Validity is the caller's question.
  */
 export function findPath(
   leaf: ReadCertificate,
@@ -35,13 +36,10 @@ export function findPath(
   // Each certificate is expanded once, so cross-signed loops end and work is bounded.
   const left = new Set(presented.slice(0, MAX_PRESENTED));
   const extend = (path: readonly ReadCertificate[]): readonly ReadCertificate[] | undefined => {
-    const last = path[path.length - 1] ?? leaf;
-    // `path.length - 1` intermediates stand between the leaf and what comes next. RFC 5280 does not
-    // count self-issued ones; counting them is stricter and simpler.
-    const root = roots.find((candidate) => isIssuer(candidate, last, path.length - 1));
+    const root = roots.find((candidate) => mayIssue(candidate, path));
     if (root) return [...path, root];
     for (const candidate of left) {
-      if (!isIssuer(candidate, last, path.length - 1)) continue;
+      if (!mayIssue(candidate, path)) continue;
       left.delete(candidate);
       const found = extend([...path, candidate]);
       if (found) return found;
@@ -62,6 +60,20 @@ const SIGNATURE_ALGORITHMS = new Set([
   '1.3.101.112',
 ]);
 const MIN_RSA_BITS = 2048;
+
+/** Whether the issuer signed the last certificate of the path and may have all of it below it. */
+function mayIssue(issuer: ReadCertificate, path: readonly ReadCertificate[]): boolean {
+  const last = path.at(-1);
+  // `path.length - 1` intermediates stand between the leaf and the issuer. RFC 5280 does not count
+  // self-issued ones; counting them, and holding them to the constraints, is stricter and simpler.
+  if (!last || !isIssuer(issuer, last, path.length - 1)) return false;
+  const { nameConstraints } = issuer.facts;
+  if (!nameConstraints) return true;
+  // Node has no text for an empty subject.
+  return path.every(({ facts, certificate }) =>
+    permitsNames(nameConstraints, { ...facts, subject: certificate.subject ?? '' }),
+  );
+}
 
 function isIssuer(issuer: ReadCertificate, child: ReadCertificate, below: number): boolean {
   const { isCa, pathLength, maySignCertificates, purposes, notUnderstood } = issuer.facts;

@@ -179,6 +179,24 @@ describe('client-certificate', () => {
     await refused('certificate-untrusted', /no root/, { spiffeId: CHECKOUT }, forServers);
   });
 
+  it('holds what an authority vouches for to its name constraints', async () => {
+    const limited = await prod.intermediate({ onlyUriHost: 'prod.local' });
+    const { chainPem } = await limited.issue({ spiffeId: CHECKOUT });
+    assert.ok(verify(chainPem).ok);
+    const alsoNamed = [{ dnsNames: ['db.example'] }, { ipAddresses: ['::1'] }, { commonName: 'x' }];
+    for (const more of alsoNamed) {
+      await refused('certificate-untrusted', /no root/, { spiffeId: CHECKOUT, ...more }, limited);
+    }
+    for (const other of ['dev.local', 'local', 'a.prod.local', '.prod.local', '']) {
+      const elsewhere = await prod.intermediate({ onlyUriHost: other });
+      await refused('certificate-untrusted', /no root/, { spiffeId: CHECKOUT }, elsewhere);
+    }
+    const wide = await prod.intermediate({ onlyUriHost: '.local', pathLength: 1 });
+    assert.ok(verify((await wide.issue({ spiffeId: CHECKOUT })).chainPem).ok);
+    const below = await wide.intermediate({ uris: ['spiffe://elsewhere.example'] });
+    await refused('certificate-untrusted', /no root/, { spiffeId: CHECKOUT }, below);
+  });
+
   it('survives unrelated, repeated and too many presented certificates', async () => {
     const { certPem } = await prod.issue({ spiffeId: CHECKOUT });
     const noise = dev.certPem + prod.certPem + certPem;

@@ -33,6 +33,8 @@ async function cases(): Promise<readonly Case[]> {
   const deep = await (await root.intermediate({ pathLength: 1 })).intermediate({ commonName: 'b' });
   const tooDeep = await issuing.intermediate({ commonName: 'below' });
   const serversOnly = await root.intermediate({ usages: ['server'] });
+  const limited = await root.intermediate({ onlyUriHost: 'prod.local' });
+  const elsewhere = await root.intermediate({ onlyUriHost: 'dev.local' });
   const stale = await root.intermediate(PAST);
   const stranger = await createAuthority();
   const crossed = (await issuing.issue({ spiffeId: SPIFFE_ID })).certPem;
@@ -44,6 +46,23 @@ async function cases(): Promise<readonly Case[]> {
     { name: 'expired', chain: await below(root, PAST), accepted: false },
     { name: 'path too long', chain: await below(tooDeep), accepted: false },
     { name: 'authority for servers', chain: await below(serversOnly), accepted: false },
+    { name: 'permitted trust domain', chain: await below(limited), accepted: true },
+    { name: 'trust domain not permitted', chain: await below(elsewhere), accepted: false },
+    {
+      name: 'a DNS name as well',
+      chain: await below(limited, { dnsNames: ['db.example'] }),
+      accepted: false,
+    },
+    {
+      name: 'an address as well',
+      chain: await below(limited, { ipAddresses: ['127.0.0.1'] }),
+      accepted: false,
+    },
+    {
+      name: 'a DNS name as subject',
+      chain: await below(limited, { commonName: 'db.data.example' }),
+      accepted: false,
+    },
     { name: 'expired authority', chain: await below(stale), accepted: false },
     { name: 'another root', chain: await below(stranger), accepted: false },
     { name: 'intermediate missing', chain: crossed, accepted: false },
