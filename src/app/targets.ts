@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { X509Certificate } from 'node:crypto';
 import type { AuditLog } from '../audit/record.ts';
+import { installationName } from '../broker/account-name.ts';
 import { Broker } from '../broker/broker.ts';
 import { certificateNames } from '../broker/distinguished-name.ts';
 import type { Settings } from '../config/settings.ts';
@@ -98,7 +99,7 @@ export class ServedTargets {
       const bound = tls.mode === 'verified' ? tls.clientCertificate : undefined;
       const names = bound && certificateNames(new X509Certificate(readMaterial(bound.cert)));
       const broker = new Broker({
-        instance: settings.instance,
+        installation: installationName(settings.instance, target.id),
         policy,
         target,
         connectAdmin: async () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { deepEqual, equal, match, notEqual } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { accountName, instanceTag } from './account-name.ts';
+import { accountName, installationName, instanceTag } from './account-name.ts';
 
 const IDENTITY = {
   instance: 'postern.0123abcd',
@@ -51,5 +51,20 @@ describe('account-name', () => {
     const name = accountName(IDENTITY, 32);
     equal(name.length, 32);
     match(name, /^pn:[0-9a-f]{6}:ts\/checkout:[0-9a-f]{10}$/);
+  });
+
+  it('names an installation per Target, in the form of the registry', () => {
+    const long = 'a'.repeat(32);
+    const names = [
+      installationName('postern', 'data/orders'),
+      installationName('postern', 'data/stock'),
+      installationName('postern-data', 'orders'),
+      installationName(long, 'data/orders'),
+      installationName(`${long.slice(1)}b`, 'data/orders'),
+    ];
+    for (const name of names) match(name, /^[a-z0-9-]{1,32}$/);
+    equal(new Set(names).size, names.length);
+    equal(names[0], installationName('postern', 'data/orders'));
+    match(names[0] ?? '', /^postern-/);
   });
 });

@@ -12,6 +12,10 @@ export interface AccountIdentity {
 /** MariaDB: `CHAR(128)` user names; MySQL: 32 characters. */
 export type AccountNameLimit = 128 | 32;
 
+/** What the registry takes for the name of an installation. */
+const INSTALLATION_LENGTH = 32;
+const INSTALLATION_HASH_LENGTH = 12;
+
 const MANAGED_PREFIX = 'postern:';
 const SHORT_PREFIX = 'pn:';
 
@@ -27,6 +31,16 @@ export function accountName(identity: AccountIdentity, limit: AccountNameLimit =
   const head = `${prefix}${instanceTag(instance)}:`;
   const tail = `:${sha256([instance, principalId, ...roles]).slice(0, 10)}`;
   return head + shown(principalId, limit - head.length - tail.length) + tail;
+}
+
+/**
+ * What the registry on a target calls one Target of an `instance` setting: each is an installation
+ * of its own, so one gateway may serve several Targets of one server. Every process with the same
+ * setting makes the same name.
+ */
+export function installationName(instance: string, targetId: string): string {
+  const hash = sha256([instance, targetId]).slice(0, INSTALLATION_HASH_LENGTH);
+  return `${instance.slice(0, INSTALLATION_LENGTH - INSTALLATION_HASH_LENGTH - 1)}-${hash}`;
 }
 
 /** Six hex digits in every account name of an instance; the target computes the same. */

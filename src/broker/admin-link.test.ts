@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { PosternError } from '../model/errors.ts';
@@ -30,15 +30,77 @@ function linkTo(connect: () => Promise<AdminConnection>) {
 }
 
 describe('admin-link', () => {
-  it('connects once for all who ask, and keeps the connection', async () => {
+  it('keeps the connection for the next who asks', async () => {
     let connects = 0;
     const { link } = linkTo(async () => {
       connects += 1;
       return connection(() => Promise.resolve());
     });
-    await Promise.all([1, 2, 3].map(() => link.run(100, (one) => one.query('x'))));
-    await link.run(100, (one) => one.query('x'));
+    for (let asked = 0; asked < 3; asked += 1) await link.run(100, (one) => one.query('x'));
     equal(connects, 1);
+  });
+
+  it('a call that hangs holds nobody else up, and only its own connection is given up', async () => {
+    const made: ReturnType<typeof connection>[] = [];
+    const { link, clock } = linkTo(async () => {
+      made.push(
+        connection((sql) => (sql === 'hang' ? new Promise(() => undefined) : Promise.resolve(sql))),
+      );
+      return made.at(-1) as AdminConnection;
+    });
+    const hung = rejects(
+      link.run(2_000, (one) => one.query('hang')),
+      { code: 'timeout' },
+    );
+    for (const sql of ['a', 'b', 'c']) equal(await link.run(100, (one) => one.query(sql)), sql);
+    equal(made.length, 2);
+    clock.advance(2_000);
+    await hung;
+    equal(await link.run(100, (one) => one.query('d')), 'd');
+    deepEqual(
+      made.map(({ ended }) => ended),
+      [true, false],
+    );
+  });
+
+  it('has a bounded number of connections; who gets none in time does nothing later', async () => {
+    let connects = 0;
+    const asked: string[] = [];
+    const { link, clock } = linkTo(async () => {
+      connects += 1;
+      const one = connection((sql) => {
+        asked.push(sql);
+        return new Promise(() => undefined);
+      });
+      // As of a target that hangs: it waits for the statement.
+      return Object.assign(one, { close: () => new Promise<void>(() => undefined) });
+    });
+    const all = Array.from({ length: 50 }, (_, index) =>
+      rejects(
+        link.run(2_000, (one) => one.query(String(index))),
+        { code: 'timeout' },
+      ),
+    );
+    for (let turn = 0; turn < 100; turn += 1) await Promise.resolve();
+    clock.advance(2_000);
+    await Promise.all(all);
+    for (let turn = 0; turn < 100; turn += 1) await Promise.resolve();
+    equal(connects, 4);
+    deepEqual(asked, ['0', '1', '2', '3']);
+  });
+
+  it('closes what a burst opened when it is no longer needed', async () => {
+    const made: ReturnType<typeof connection>[] = [];
+    const { link, clock } = linkTo(async () => {
+      made.push(connection(() => Promise.resolve()));
+      return made.at(-1) as AdminConnection;
+    });
+    await Promise.all([1, 2, 3, 4].map(() => link.run(100, (one) => one.query('x'))));
+    for (let beat = 0; beat < 20; beat += 1) {
+      clock.advance(10_000);
+      await link.run(100, (one) => one.query('x'));
+    }
+    equal(made.filter(({ ended }) => !ended).length, 1);
   });
 
   it('does not knock again before the backoff is over, and doubles it', async () => {

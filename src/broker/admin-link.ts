@@ -5,6 +5,10 @@ import type { AdminConnection } from '../target/mysql/connection.ts';
 
 const FIRST_BACKOFF_MS = 250;
 const LONGEST_BACKOFF_MS = 10_000;
+/** One call at a time on each: a call that hangs costs one of them and holds nobody else up. */
+const MAX_CONNECTIONS = 4;
+/** What a burst opened is closed when nobody needed it for so long. */
+const SURPLUS_MS = 60_000;
 
 export interface AdminLinkOptions {
   readonly targetName: string;
@@ -12,15 +16,29 @@ export interface AdminLinkOptions {
   readonly clock: Clock;
 }
 
+interface Call {
+  begin(connection: AdminConnection): void;
+  fail(error: PosternError): void;
+}
+
+interface Idle {
+  readonly connection: AdminConnection;
+  readonly sinceMs: number;
+}
+
 /**
- * The broker's one connection to its target. It is opened when needed and never twice at a time;
- * after a failure nobody knocks again before the backoff is over, however many ask (a target that
- * is down or refuses us must not see a storm). Each call has its own deadline.
+ * The broker's few connections to its target. They are opened when needed, one after another; after
+ * a failure nobody knocks again before the backoff is over, however many ask (a target that is down
+ * or refuses us must not see a storm). Each call has its own deadline.
  */
 export class AdminLink {
   readonly #options: AdminLinkOptions;
-  #connection: AdminConnection | undefined;
-  #connecting: Promise<AdminConnection> | undefined;
+  /** The last one was used last. */
+  #idle: Idle[] = [];
+  readonly #busy = new Set<AdminConnection>();
+  readonly #waiting = new Set<Call>();
+  #closing = 0;
+  #connecting = false;
   #failure: { readonly error: PosternError; readonly retryAt: number } | undefined;
   #backoffMs = FIRST_BACKOFF_MS;
   #closed = false;
@@ -33,23 +51,40 @@ export class AdminLink {
    * Rejects with what `use` or the connect rejected with, or `timeout`. After anything but an error
    * the target stated, the connection's state is unknown and it is given up.
    */
-  async run<T>(deadlineMs: number, use: (connection: AdminConnection) => Promise<T>): Promise<T> {
-    let used: AdminConnection | undefined;
-    let expired = false;
-    const work = this.#open().then((connection) => {
-      // Whoever asked has been told no: what they asked for must not happen later.
-      if (expired) throw this.#timeout(deadlineMs);
-      used = connection;
-      return use(connection);
+  run<T>(deadlineMs: number, use: (connection: AdminConnection) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let used: AdminConnection | undefined;
+      const timer = this.#options.clock.after(deadlineMs, () => {
+        // Whoever asked is told no: what they asked for must not happen later.
+        this.#waiting.delete(call);
+        if (used) this.#drop(used);
+        reject(this.#timeout(deadlineMs));
+      });
+      const fail = (error: PosternError) => {
+        timer.stop();
+        reject(error);
+      };
+      const begin = (connection: AdminConnection) => {
+        used = connection;
+        use(connection).then(
+          (value) => {
+            timer.stop();
+            this.#free(connection);
+            resolve(value);
+          },
+          (thrown: unknown) => {
+            const error = toPosternError(thrown);
+            const stated = error.code === 'target-error' || error.code === 'lease-failed';
+            if (stated) this.#free(connection);
+            else this.#drop(connection);
+            fail(error);
+          },
+        );
+      };
+      const call: Call = { begin, fail };
+      this.#waiting.add(call);
+      this.#serve();
     });
-    try {
-      return await this.#within(deadlineMs, work);
-    } catch (thrown) {
-      expired = true;
-      const error = toPosternError(thrown);
-      if (used && error.code !== 'target-error' && error.code !== 'lease-failed') this.#drop(used);
-      throw error;
-    }
   }
 
   /** The wait until the next attempt to connect, ms; 0 when there is none. */
@@ -61,54 +96,92 @@ export class AdminLink {
   /** Never rejects; lets a statement that is running finish. */
   async close(): Promise<void> {
     this.#closed = true;
-    const connection = this.#connection;
-    this.#connection = undefined;
-    await connection?.close();
+    this.#failAll(this.#stopped());
+    const open = [...this.#idle.map(({ connection }) => connection), ...this.#busy];
+    this.#idle = [];
+    await Promise.all(open.map((connection) => connection.close()));
   }
 
-  #open(): Promise<AdminConnection> {
-    if (this.#closed) return Promise.reject(this.#stopped());
-    if (this.#connection && !this.#connection.closed) return Promise.resolve(this.#connection);
-    if (this.#connecting) return this.#connecting;
-    if (this.#failure && this.backoffMs > 0) return Promise.reject(this.#failure.error);
-    this.#connecting = this.#connect().finally(() => {
-      this.#connecting = undefined;
-    });
-    return this.#connecting;
+  /** Gives connections to those who wait, and opens another when there are not enough. */
+  #serve(): void {
+    for (const call of this.#waiting) {
+      const connection = this.#takeIdle();
+      if (!connection) break;
+      this.#waiting.delete(call);
+      this.#busy.add(connection);
+      call.begin(connection);
+    }
+    const open = this.#busy.size + this.#closing;
+    if (this.#waiting.size === 0 || this.#connecting || open >= MAX_CONNECTIONS) return;
+    if (this.#closed) this.#failAll(this.#stopped());
+    else if (this.#failure && this.backoffMs > 0) this.#failUnlessServed(this.#failure.error);
+    else void this.#connect();
   }
 
-  async #connect(): Promise<AdminConnection> {
+  async #connect(): Promise<void> {
+    this.#connecting = true;
     try {
       const connection = await this.#options.connect();
-      if (this.#closed) {
-        await connection.close();
-        throw this.#stopped();
-      }
-      this.#connection = connection;
       this.#failure = undefined;
       this.#backoffMs = FIRST_BACKOFF_MS;
-      return connection;
+      if (this.#closed) await connection.close();
+      else this.#keep(connection);
     } catch (thrown) {
       const error = toPosternError(thrown);
       this.#failure = { error, retryAt: this.#options.clock.monotonic() + this.#backoffMs };
       this.#backoffMs = Math.min(this.#backoffMs * 2, LONGEST_BACKOFF_MS);
-      throw error;
+      this.#failUnlessServed(error);
+    } finally {
+      this.#connecting = false;
+    }
+    this.#serve();
+  }
+
+  #takeIdle(): AdminConnection | undefined {
+    for (;;) {
+      const last = this.#idle.pop();
+      if (!last?.connection.closed) return last?.connection;
     }
   }
 
-  #drop(connection: AdminConnection): void {
-    if (this.#connection === connection) this.#connection = undefined;
-    // Not awaited: it waits for the very statement that did not answer, and never rejects.
-    void connection.close();
+  #keep(connection: AdminConnection): void {
+    const nowMs = this.#options.clock.monotonic();
+    const [oldest] = this.#idle;
+    if (oldest && nowMs - oldest.sinceMs > SURPLUS_MS) {
+      this.#idle.shift();
+      void oldest.connection.close();
+    }
+    this.#idle.push({ connection, sinceMs: nowMs });
   }
 
-  #within<T>(limitMs: number, work: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = this.#options.clock.after(limitMs, () => {
-        reject(this.#timeout(limitMs));
-      });
-      work.then(resolve, reject).finally(() => timer.stop());
+  /** Unless it was given up meanwhile. */
+  #free(connection: AdminConnection): void {
+    if (!this.#busy.delete(connection) || this.#closed) return;
+    this.#keep(connection);
+    this.#serve();
+  }
+
+  #drop(connection: AdminConnection): void {
+    if (!this.#busy.delete(connection)) return;
+    // It counts until it is closed, which waits a while for the very statement that did not answer:
+    // a target that hangs must not collect connections.
+    this.#closing += 1;
+    void connection.close().finally(() => {
+      this.#closing -= 1;
+      this.#serve();
     });
+    this.#serve();
+  }
+
+  /** Those who wait may still get a connection that is in use now. */
+  #failUnlessServed(error: PosternError): void {
+    if (this.#busy.size === 0) this.#failAll(error);
+  }
+
+  #failAll(error: PosternError): void {
+    const calls = [...this.#waiting];
+    this.#waiting.clear();
+    for (const call of calls) call.fail(error);
   }
 
   #timeout(limitMs: number): PosternError {

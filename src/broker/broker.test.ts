@@ -56,7 +56,7 @@ const declared = (privileges = 'select shop.orders') =>
 function brokerFor(fake: FakeTarget, record: (event: AuditEvent) => boolean = () => true) {
   const clock = new ManualClock();
   const broker = new Broker({
-    instance: 'test',
+    installation: 'test',
     policy: declared(),
     target: target(),
     connectAdmin: async () => fake.connection(),

@@ -20,8 +20,8 @@ import { Registry, type SweepResult } from './registry.ts';
 import { TargetHealth, type TargetProblem } from './target-health.ts';
 
 export interface BrokerOptions {
-  /** The installation; every process adds its own boot id. */
-  readonly instance: string;
+  /** Of all processes that serve this Target; each adds its own boot id. */
+  readonly installation: string;
   readonly policy: Policy;
   readonly target: Target;
   /** Logs in as the broker account; called again whenever the connection was lost. */
@@ -58,6 +58,8 @@ export class Broker {
   readonly #link: AdminLink;
   readonly #table = new LeaseTable();
   readonly #entryOf = new WeakMap<Lease, LeaseEntry>();
+  /** Accounts being removed that nobody here lent any more. */
+  readonly #revokingOrphans = new Map<string, Promise<void>>();
   readonly #health: TargetHealth;
   readonly #issuer: LeaseIssuer;
   /** Base role by DataRole id, under the policy of now. */
@@ -68,7 +70,7 @@ export class Broker {
 
   constructor(options: BrokerOptions) {
     this.#options = options;
-    this.#instance = `${options.instance}.${randomBytes(4).toString('hex')}`;
+    this.#instance = `${options.installation}.${randomBytes(4).toString('hex')}`;
     this.#link = new AdminLink({
       targetName: options.target.id,
       connect: options.connectAdmin,
@@ -131,7 +133,7 @@ export class Broker {
     const { principal, access, ttlMs } = request;
     const roles = this.#baseRoles(access.roleIds);
     const account = accountName({ instance: this.#instance, principalId: principal.id, roles });
-    const revoking = this.#table.get(account)?.revoking;
+    const revoking = this.#table.get(account)?.revoking ?? this.#revokingOrphans.get(account);
     if (revoking) await this.#soon(revoking);
     const entry = this.#table.add(
       {
@@ -193,7 +195,7 @@ export class Broker {
    */
   revoke(account: string): Promise<void> {
     const entry = this.#table.get(account);
-    if (!entry) return this.#revokeUntilDone(account);
+    if (!entry) return this.#revokeOrphan(account);
     entry.revoking ??= this.#revokeUntilDone(account).then(() => this.#table.remove(entry));
     return entry.revoking;
   }
@@ -244,6 +246,16 @@ export class Broker {
     return entry.roles.every((role) => declared.includes(role));
   }
 
+  #revokeOrphan(account: string): Promise<void> {
+    const known = this.#revokingOrphans.get(account);
+    if (known) return known;
+    const revoking = this.#revokeUntilDone(account).finally(() =>
+      this.#revokingOrphans.delete(account),
+    );
+    this.#revokingOrphans.set(account, revoking);
+    return revoking;
+  }
+
   async #revokeUntilDone(account: string): Promise<void> {
     for (;;) {
       try {
@@ -272,12 +284,13 @@ export class Broker {
   /** Heartbeat, sweep and upkeep; then again after a while. Never rejects. */
   async #beat(): Promise<void> {
     if (this.#stopped) return;
+    const beganMs = this.#options.clock.monotonic();
     try {
       const swept = await this.#run(SWEEP_DEADLINE_MS, (registry) =>
         registry.sweep(DEAD_AFTER_SECONDS),
       );
       this.#health.swept(swept);
-      this.#upkeep(swept);
+      this.#upkeep(swept, beganMs);
     } catch (thrown) {
       this.#health.unreachable(toPosternError(thrown));
     }
@@ -286,11 +299,11 @@ export class Broker {
     this.#timer = this.#options.clock.after(delayMs, () => void this.#beat());
   }
 
-  #upkeep({ accounts }: SweepResult): void {
+  #upkeep({ accounts }: SweepResult, beganMs: number): void {
     const nowMs = this.#options.clock.monotonic();
-    for (const entry of this.#table.lost(accounts)) delete entry.issued;
+    for (const entry of this.#table.lost(accounts, beganMs)) delete entry.issued;
     for (const account of this.#table.orphans(accounts)) {
-      this.revoke(account).catch((cause: unknown) =>
+      this.#revokeOrphan(account).catch((cause: unknown) =>
         this.#options.log.warn('a lease was not dropped', { account, cause }),
       );
     }

@@ -47,7 +47,6 @@ export class LeaseIssuer {
     const what = entry.issued ? 'rotating' : 'lending';
     await this.#record(`${what} ${entry.account} to ${entry.principalId}`);
     const password = randomPassword();
-    const atMs = clock.monotonic();
     try {
       const role = await lend({
         account: entry.account,
@@ -56,7 +55,7 @@ export class LeaseIssuer {
         ...(clientCertificate && { certificate: clientCertificate }),
         ttlSeconds: Math.max(1, Math.ceil(entry.ttlMs / 1_000)),
       });
-      entry.issued = { password, role, atMs };
+      entry.issued = { password, role, atMs: clock.monotonic() };
     } catch (thrown) {
       // Whether the target took the new password is unknown: the old one must not be used again.
       delete entry.issued;

@@ -79,10 +79,14 @@ export class LeaseTable {
     );
   }
 
-  /** Issued, but no longer on the target: somebody removed it there. */
-  lost(onTarget: ReadonlySet<string>): readonly LeaseEntry[] {
+  /**
+   * Issued, but not on the target any more: somebody removed it there. What was issued after
+   * `lookedMs` may have come too late for that look.
+   */
+  lost(onTarget: ReadonlySet<string>, lookedMs: number): readonly LeaseEntry[] {
     return this.all().filter(
-      (entry) => entry.issued && !entry.issuing && !entry.revoking && !onTarget.has(entry.account),
+      ({ account, issued, issuing, revoking }) =>
+        issued && issued.atMs < lookedMs && !issuing && !revoking && !onTarget.has(account),
     );
   }
 

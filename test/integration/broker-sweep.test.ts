@@ -11,21 +11,22 @@ const PRIVILEGES = '    - {tables: [shop.orders], actions: [select]}';
 const SQL = 'CREATE DATABASE shop; CREATE TABLE shop.orders (id INT);';
 
 /** A broker whose process was killed: it answers nothing and drops nothing any more. */
-async function crashed(target: LeaseTarget, instance: string): Promise<Broker> {
-  let connection: AdminConnection | undefined;
+async function crashed(target: LeaseTarget, installation: string): Promise<Broker> {
+  const connections: AdminConnection[] = [];
   let dead = false;
   const broker = await target.broker({
-    instance,
+    installation,
     connectAdmin: async () => {
       if (dead) throw new Error('the process is dead');
-      connection = await target.admin();
+      const connection = await target.admin();
+      connections.push(connection);
       return connection;
     },
   });
   await broker.start();
   crash.set(broker, async () => {
     dead = true;
-    await connection?.close();
+    await Promise.all(connections.map((connection) => connection.close()));
   });
   return broker;
 }
@@ -50,11 +51,11 @@ describe('broker sweep', () => {
     const lease = await first.lend(request());
     await crash.get(first)?.();
 
-    const early = await target.broker({ instance: 'one' });
+    const early = await target.broker({ installation: 'one' });
     await early.start();
     deepEqual(await target.accounts(), [lease.account], 'it may still be alive');
     await age('one', 61);
-    const second = await target.broker({ instance: 'one' });
+    const second = await target.broker({ installation: 'one' });
     await second.start();
     deepEqual(await target.accounts(), []);
     await rejects(target.login(lease), /denied/);
@@ -78,7 +79,7 @@ describe('broker sweep', () => {
       password: 'x',
     });
     await age('two', 61);
-    const second = await target.broker({ instance: 'two' });
+    const second = await target.broker({ installation: 'two' });
     await second.start();
     deepEqual(await target.accounts(), [lease.account]);
     await session.query('SELECT * FROM shop.orders');
@@ -96,11 +97,11 @@ describe('broker sweep', () => {
     const lease = await first.lend(request());
     await crash.get(first)?.();
     await age('three', 3_600);
-    const other = await target.broker({ instance: 'four' });
+    const other = await target.broker({ installation: 'four' });
     await other.start();
     deepEqual(await target.accounts(), [lease.account]);
     await other.stop();
-    const heir = await target.broker({ instance: 'three' });
+    const heir = await target.broker({ installation: 'three' });
     await heir.start();
     deepEqual(await target.accounts(), []);
     await heir.stop();
@@ -113,7 +114,7 @@ describe('broker sweep', () => {
     session.on('error', () => undefined);
     await crash.get(first)?.();
     await root(`UPDATE postern.lease SET state = 'revoked' WHERE account = '${lease.account}'`);
-    const second = await target.broker({ instance: 'five' });
+    const second = await target.broker({ installation: 'five' });
     await second.start();
     deepEqual(await target.accounts(), []);
     await rejects(session.query('SELECT 1'));

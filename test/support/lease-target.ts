@@ -109,7 +109,7 @@ export class LeaseTarget {
   /** Not started yet. */
   async broker(options: Partial<BrokerOptions> = {}): Promise<Broker> {
     const broker = new Broker({
-      instance: 'test',
+      installation: 'test',
       ...(await this.policy()),
       connectAdmin: () => this.admin(),
       clientCertificate: certificateNames(new X509Certificate(this.upstream.certPem)),
