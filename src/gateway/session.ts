@@ -167,6 +167,9 @@ function refuseLogin(parts: GatewayParts, door: Door, denial: Denied, known: Kno
   return undefined;
 }
 
+/** How a target refuses the login of a lease. */
+const ACCESS_DENIED = 1045;
+
 /** From the admission to the close: lease, upstream login, relay, and both audit records. */
 async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): Promise<void> {
   const { principal, target, access, traceparent, trace } = admitted;
@@ -179,9 +182,10 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
     return;
   }
   let lease: Lease | undefined;
+  const request = { principal, access, ttlMs: leaseTtlMs(access) };
   const broker = parts.brokers.get(target.id);
   try {
-    lease = await broker?.lend({ principal, access, ttlMs: leaseTtlMs(access) });
+    lease = await broker?.lend(request);
     if (!broker || !lease) {
       refuse('target-unavailable', 'the target is no longer served');
       return;
@@ -200,7 +204,17 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
       now: parts.clock.now(),
       monotonic: parts.clock.monotonic(),
     });
-    session.upstreamConnection = await door.connectUpstream(session, admitted.introduction);
+    session.upstreamConnection = await door
+      .connectUpstream(session, admitted.introduction)
+      .catch(async (thrown: unknown) => {
+        if (!lease || toPosternError(thrown).facts['errno'] !== ACCESS_DENIED) throw thrown;
+        // It was given a new password meanwhile, or removed on the target: once more.
+        broker.loginRefused(lease);
+        broker.release(lease);
+        lease = await broker.lend(request);
+        session.lease = lease;
+        return door.connectUpstream(session, admitted.introduction);
+      });
     // The rights may have changed, or the gateway begun to stop, while the target was logging in.
     parts.sessions.add(session);
     trace?.opened(session);
@@ -213,8 +227,7 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
     }
   } catch (thrown) {
     const error = toPosternError(thrown, parts.ids.decision());
-    // The account was removed or changed on the target: the next login gets a new one.
-    if (lease && error.facts['errno'] === 1045) broker?.loginRefused(lease);
+    if (lease && error.facts['errno'] === ACCESS_DENIED) broker?.loginRefused(lease);
     parts.log.warn('session failed', {
       principal: principal.id,
       target: target.id,
