@@ -30,3 +30,17 @@ export interface Readiness {
   readonly auditAccepting: boolean;
   readonly targets: Readonly<Record<string, { ready: boolean; problem?: string }>>;
 }
+
+/** A ticket, told once: nobody can ask for its secret again. */
+export interface TicketAnswer {
+  /** The user name of a login. */
+  readonly ticket: string;
+  /** The password of a login. */
+  readonly secret: string;
+  readonly target: string;
+  readonly principal: string;
+  /** ms since the epoch. */
+  readonly expiresAt: number;
+  /** Logins it is good for; any number without. */
+  readonly uses?: number;
+}

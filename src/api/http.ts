@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { connect } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { PosternError, problemText } from '../model/errors.ts';
@@ -13,16 +11,8 @@ export interface HttpListener {
   close(): Promise<void>;
 }
 
-/**
- * Serves the administration API on a Unix socket that only the owner may open. A socket file that
- * a dead process left is removed; a live one is `listen-failed`.
- */
+/** Serves the administration API on a Unix socket, free by now, that only the owner may open. */
 export async function listenOnSocket(app: Hono, socketPath: string): Promise<HttpListener> {
-  if (await answers(socketPath)) {
-    const problem = 'another gateway is using this socket';
-    throw new PosternError('listen-failed', { address: socketPath, problem });
-  }
-  rmSync(socketPath, { force: true });
   const previous = process.umask(0o177);
   try {
     return await listen(getRequestListener(app.fetch), { path: socketPath }, socketPath);
@@ -86,15 +76,4 @@ function listen(
 function boundAddress(server: Server, shown: string): string {
   const bound = server.address();
   return bound !== null && typeof bound === 'object' ? `${bound.address}:${bound.port}` : shown;
-}
-
-function answers(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(socketPath);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

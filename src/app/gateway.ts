@@ -14,10 +14,12 @@ import type { Session } from '../gateway/live-session.ts';
 import { MysqlDoor } from '../gateway/mysql/door.ts';
 import type { GatewayParts } from '../gateway/parts.ts';
 import { SessionRegistry } from '../gateway/registry.ts';
+import { TicketStore } from '../gateway/ticket-store.ts';
 import { IdentityResolver } from '../identity/resolver.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import { PosternError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
+import { removeStaleSocket } from '../net/unix-socket.ts';
 import { DecisionEngine } from '../policy/decide.ts';
 import type { Policy } from '../policy/policy.ts';
 import { readMaterial } from './material.ts';
@@ -57,6 +59,7 @@ export class Gateway {
   #lifecycle!: SessionLifecycle;
   #listeners!: Listeners;
   #identity!: IdentityResolver;
+  readonly #tickets: TicketStore;
   #certificates!: ServerCertificates;
   #watch: FileWatch | undefined;
   #ticker: Timer | undefined;
@@ -71,6 +74,7 @@ export class Gateway {
     this.#o = options;
     this.#files = new PolicyFiles(options.settings.policy);
     this.#buffers = new BufferBudget(options.settings.limits.bufferBytes);
+    this.#tickets = new TicketStore(options.clock);
     this.#metrics = createMetrics({
       sessionsByTarget: () => countByTarget(this.#sessions.all()),
       bufferedBytes: () => this.#buffers.usedBytes,
@@ -146,6 +150,7 @@ export class Gateway {
       refusals: this.#refusals,
       identity: this.#identity,
       ids,
+      tickets: this.#tickets,
       ledger: new LimitLedger(clock),
       buffers: this.#buffers,
       sessions: this.#sessions,
@@ -178,14 +183,16 @@ export class Gateway {
     this.#listeners = new Listeners({
       gateway: this.#parts,
       meshTls: (socket) => this.#certificates.acceptMesh(socket, settings.limits.handshakeTimeout),
-      door: (_listener, accepted) => {
-        const secureContext = this.#certificates.protocolContext();
+      door: (listener, accepted) => {
+        const plain = listener.accept === 'Plain';
+        const secureContext = plain ? undefined : this.#certificates.protocolContext();
         return new MysqlDoor(this.#parts, accepted.socket, {
           source: accepted.source,
           destination: accepted.destination,
           target: (target) => this.#targets.get(target),
           ...(accepted.settled && { settled: accepted.settled }),
           ...(secureContext && { secureContext }),
+          ...(plain && { plain }),
         });
       },
     });
@@ -200,7 +207,11 @@ export class Gateway {
       sessions: () => this.sessions,
       kill: (id, by) => this.#kill(id, by),
       reload: () => this.reload(),
+      tickets: this.#tickets,
+      maxTicketTtlMs: settings.tickets.maxTtl,
+      endSessionsOfTicket: (id, by) => this.#endSessionsOfTicket(id, by),
     });
+    await removeStaleSocket(settings.administration.socket);
     this.#http.push(await listenOnSocket(api, settings.administration.socket));
     if (settings.observability.address) {
       this.#probes = await listenForProbes(
@@ -326,6 +337,13 @@ export class Gateway {
     const session = this.#sessions.get(id);
     session?.end({ reason: 'session-killed', detail: `ended by ${by}` });
     return session !== undefined;
+  }
+
+  #endSessionsOfTicket(id: string, by: string): number {
+    const ended = this.#sessions.all().filter(({ ticket }) => ticket === id);
+    const detail = `its ticket was revoked by ${by}`;
+    for (const session of ended) session.end({ reason: 'revoked', detail });
+    return ended.length;
   }
 
   #tick(before: number): void {

@@ -90,6 +90,8 @@ export interface SessionEvent extends Origin {
   /** The target's own connection id (MariaDB `CONNECTION_ID()`). */
   readonly upstreamConnection?: number;
   readonly application?: string;
+  /** The ticket that was redeemed for it. */
+  readonly ticket?: string;
   readonly attributes?: Readonly<Record<string, string>>;
   readonly reason?: string;
   readonly requests?: number;

@@ -13,6 +13,7 @@ import { registerInit } from './commands/init.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerSessions } from './commands/sessions.ts';
+import { registerTicket } from './commands/ticket.ts';
 import { registerWhoCan } from './commands/who-can.ts';
 import { registerWhoami } from './commands/whoami.ts';
 
@@ -28,6 +29,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerExplain,
   registerWhoCan,
   registerDiff,
+  registerTicket,
   registerSessions,
   registerAudit,
 ];

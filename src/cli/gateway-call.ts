@@ -20,7 +20,7 @@ export interface GatewayOptions {
 const HINTS: Readonly<Record<number, string>> = {
   401: 'postern whoami tells what your token says and whether it is accepted.',
   403: 'A Grant on the built-in Target postern gives this: role auditor to see, operator to act.',
-  404: 'postern sessions lists what is live.',
+  404: 'postern sessions and postern ticket list show what there is.',
 };
 const CALL_TIMEOUT_MS = 15_000;
 const LARGEST_ANSWER_BYTES = 64 << 20;
@@ -63,11 +63,12 @@ export async function callGateway<Answer>(
   options: GatewayOptions,
   method: 'GET' | 'POST',
   path: string,
+  body?: unknown,
 ): Promise<Answer> {
   const token = callerToken(context, options.tokenFile);
   const socketPath = administrationSocket(context, options);
-  const { status, body } = await call(socketPath, method, path, token);
-  const answer = parse(body, socketPath) as Answer & { error?: string };
+  const { status, text } = await call(socketPath, { method, path, body }, token);
+  const answer = parse(text, socketPath) as Answer & { error?: string };
   if (status >= 200 && status < 300) return answer;
   const hint = HINTS[status];
   const problem = answer.error ?? `status ${status}`;
@@ -87,10 +88,10 @@ function administrationSocket(context: CommandContext, options: GatewayOptions):
 
 function call(
   socketPath: string,
-  method: string,
-  path: string,
+  asked: { readonly method: string; readonly path: string; readonly body: unknown },
   token: Secret,
-): Promise<{ status: number; body: string }> {
+): Promise<{ status: number; text: string }> {
+  const { method, path, body } = asked;
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) =>
       reject(
@@ -112,20 +113,20 @@ function call(
           else chunks.push(chunk);
         });
         answer.on('end', () =>
-          resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
+          resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
         );
         answer.on('error', fail);
       },
     );
     sent.on('timeout', () => sent.destroy(new Error('no answer in time')));
     sent.on('error', fail);
-    sent.end();
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 
-function parse(body: string, socketPath: string): unknown {
+function parse(text: string, socketPath: string): unknown {
   try {
-    return JSON.parse(body);
+    return JSON.parse(text);
   } catch (cause) {
     const problem = 'the answer is not JSON; is this a socket of Postern?';
     throw new PosternError('api-unreachable', { address: socketPath, problem }, cause);

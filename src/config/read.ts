@@ -68,6 +68,11 @@ function absolutePaths(settings: Settings, base: string): Settings {
   return {
     ...settings,
     policy: settings.policy.map(at),
+    listeners: settings.listeners.map((listener) =>
+      'path' in listener.address
+        ? { ...listener, address: { path: at(listener.address.path) } }
+        : listener,
+    ),
     tls: files(settings.tls),
     mesh: files(settings.mesh),
     audit: {

@@ -46,6 +46,17 @@ const address = z.string().transform((text, context) => {
   return { host: found[1] ?? found[2] ?? '', port };
 });
 
+/** `unix:/run/postern/orders.sock`, or an address as above. */
+const listenAddress = z.union([
+  z
+    .string()
+    .regex(/^unix:./)
+    .transform((text) => ({ path: text.slice('unix:'.length) })),
+  address,
+]);
+
+const LOOPBACK = /^(127(\.\d{1,3}){3}|::1)$/;
+
 const certificateFiles = z
   .strictObject({
     certificate: z.string().describe('PEM file: the leaf, then its intermediates.'),
@@ -53,22 +64,33 @@ const certificateFiles = z
   })
   .describe('A certificate and its key; both files are watched and swapped together.');
 
-const listener = z.strictObject({
+const listenerFields = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z0-9-]+$/)
     .describe('Shown in logs and metrics.'),
-  address: address.describe('Where to listen, `host:port`.'),
+  address: listenAddress.describe(
+    'Where to listen: `host:port`, or `unix:PATH` in a directory that is private to one user.',
+  ),
   protocol: z.literal('mysql').describe('The wire protocol.'),
   accept: z
-    .enum(['MeshTls', 'ProtocolTls'])
+    .enum(['MeshTls', 'ProtocolTls', 'Plain'])
     .describe(
-      'MeshTls: TLS first, the workload certificate is the identity. ProtocolTls: the protocol asks for TLS itself, the identity is a token.',
+      'MeshTls: TLS first, the workload certificate is the identity. ProtocolTls: the protocol asks for TLS itself, the identity is a ticket or a token. Plain: no TLS, tickets only; on a Unix socket or loopback.',
     ),
   target: z
     .string()
     .optional()
     .describe('Target this listener stands for (`namespace/name`); without it the SNI decides.'),
+});
+
+const listener = listenerFields.superRefine(({ accept, address }, context) => {
+  if (accept !== 'Plain' || 'path' in address || LOOPBACK.test(address.host)) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['address'],
+    message: 'accept: Plain has no TLS: it needs 127.0.0.1, [::1] or unix:PATH',
+  });
 });
 
 /** Every setting of `postern serve`: type, default, meaning and check in one place. */
@@ -125,6 +147,12 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('What one process will carry.'),
+  tickets: z
+    .strictObject({
+      maxTtl: duration('1h').describe('No ticket lives longer, whatever `--ttl` asks for.'),
+    })
+    .prefault({})
+    .describe('Tickets of `postern ticket`.'),
   lease: z
     .strictObject({
       idle: duration('10m').describe('A lease account unused for so long is dropped.'),

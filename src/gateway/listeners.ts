@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { ListenerSettings } from '../config/settings.ts';
 import type { IdentityResult } from '../identity/result.ts';
 import { PosternError, problemText } from '../model/errors.ts';
+import { removeStaleSocket, requirePrivateFolder } from '../net/unix-socket.ts';
 import type { GatewayParts } from './parts.ts';
 import { type Door, serveConnection } from './session.ts';
 import type { Destination } from './target-resolution.ts';
@@ -54,24 +56,26 @@ export class Listeners {
     for (const server of this.#servers) server.close();
   }
 
-  #open(listener: ListenerSettings): Promise<void> {
+  async #open(listener: ListenerSettings): Promise<void> {
     const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true });
     server.on('connection', (socket) => this.#accept(listener, socket));
-    const { host, port } = listener.address;
+    const at = listener.address;
+    if ('path' in at) {
+      requirePrivateFolder(at.path);
+      await removeStaleSocket(at.path);
+    }
     return new Promise((resolve, reject) => {
       server.once('error', (cause) => {
-        const address = `${host}:${port}`;
+        const address = 'path' in at ? at.path : `${at.host}:${at.port}`;
         reject(new PosternError('listen-failed', { address, problem: problemText(cause) }, cause));
       });
-      server.listen({ host, port, backlog: 1024 }, () => {
+      server.listen({ ...at, backlog: 1024 }, () => {
         server.removeAllListeners('error');
         server.on('error', (cause) =>
           this.#parts.gateway.log.error('listener failed', { listener: listener.name, cause }),
         );
-        const bound = server.address();
-        if (bound !== null && typeof bound === 'object') {
-          this.addresses.set(listener.name, `${bound.address}:${bound.port}`);
-        }
+        if ('path' in at) chmodSync(at.path, 0o600);
+        this.addresses.set(listener.name, addressText(server));
         this.#servers.push(server);
         resolve();
       });
@@ -87,7 +91,7 @@ export class Listeners {
       socket.destroy();
       return;
     }
-    const source = sourceText(socket);
+    const source = 'path' in listener.address ? 'unix' : sourceText(socket);
     this.#handshakes += 1;
     let counted = true;
     const loggedIn = () => {
@@ -106,7 +110,7 @@ export class Listeners {
     const { gateway } = this.#parts;
     const fixed = listener.target === undefined ? {} : { listenerTarget: listener.target };
     try {
-      if (listener.accept === 'ProtocolTls') {
+      if (listener.accept !== 'MeshTls') {
         const accepted = { socket, source, destination: fixed };
         await serveConnection(gateway, this.#parts.door(listener, accepted), loggedIn);
         return;
@@ -123,6 +127,12 @@ export class Listeners {
       gateway.log.debug('TLS with a peer failed', { source, problem: problemText(thrown) });
     }
   }
+}
+
+function addressText(server: Server): string {
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') return `unix:${bound}`;
+  return `${bound.address}:${bound.port}`;
 }
 
 function sourceText(socket: Socket): string {

@@ -16,6 +16,8 @@ export class Session {
   /** Of the record of its end; an error that ends it names the same id. */
   readonly closingId: string;
   readonly principal: Principal;
+  /** The ticket that opened it. */
+  readonly ticket: string | undefined;
   readonly target: Target;
   readonly origin: Origin;
   /** The caller's trace from its connection attributes: a claim, for requests that state none. */
@@ -48,6 +50,7 @@ export class Session {
     id: string;
     closingId: string;
     principal: Principal;
+    ticket?: string | undefined;
     target: Target;
     source: string;
     access: Access;
@@ -61,6 +64,7 @@ export class Session {
     this.id = facts.id;
     this.closingId = facts.closingId;
     this.principal = facts.principal;
+    this.ticket = facts.ticket;
     this.target = facts.target;
     this.access = facts.access;
     this.lentFor = facts.access;

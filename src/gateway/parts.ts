@@ -4,6 +4,7 @@ import type { RefusalLog } from '../audit/refusal-log.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Settings } from '../config/settings.ts';
 import type { IdentityResolver } from '../identity/resolver.ts';
+import type { Tickets } from '../identity/ticket.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import type { DecisionEngine } from '../policy/decide.ts';
@@ -33,6 +34,7 @@ export interface GatewayParts {
   /** Records of peers that were refused unknown. */
   readonly refusals: RefusalLog;
   readonly identity: IdentityResolver;
+  readonly tickets: Tickets;
   readonly ids: Identifiers;
   readonly ledger: LimitLedger;
   readonly buffers: BufferBudget;

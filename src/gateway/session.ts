@@ -67,6 +67,7 @@ export async function serveConnection(
 interface Admitted {
   readonly target: Target;
   readonly principal: Principal;
+  readonly ticket: string | undefined;
   readonly access: Access;
   readonly introduction: Introduction;
   readonly traceparent: string | undefined;
@@ -125,6 +126,7 @@ async function admit(parts: GatewayParts, door: Door): Promise<Admitted | undefi
   return {
     target,
     principal,
+    ticket: identity.ticket,
     access,
     introduction,
     traceparent,
@@ -194,6 +196,7 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
       closingId: parts.ids.decision(),
       id: parts.ids.session(),
       principal,
+      ticket: admitted.ticket,
       target,
       source: door.source,
       access,
@@ -268,6 +271,7 @@ function recordOpened(parts: GatewayParts, session: Session, admitted: Admitted)
         rules: admitted.rules,
         lease: session.lease.account,
         upstreamConnection: session.upstreamConnection,
+        ...(session.ticket !== undefined && { ticket: session.ticket }),
         ...(application && { application: application.slice(0, MAX_CLAIM_LENGTH) }),
         attributes: boundedTags(attributes),
       },

@@ -10,7 +10,14 @@ export interface IdentityRefusal {
   readonly detail: string;
 }
 
-export type IdentityResult = { readonly ok: true; readonly principal: Principal } | IdentityRefusal;
+export interface Identified {
+  readonly ok: true;
+  readonly principal: Principal;
+  /** The ticket that was the proof. */
+  readonly ticket?: string;
+}
+
+export type IdentityResult = Identified | IdentityRefusal;
 
 export function refusal(reason: DenialReason, detail: string): IdentityRefusal {
   return { ok: false, reason, detail };

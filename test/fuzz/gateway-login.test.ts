@@ -102,6 +102,7 @@ describe('gateway login fuzzing', () => {
       serverVersion: '10.11.1-MariaDB',
       charset: 45,
       connectionId: 1,
+      target: 'data/orders',
       offered: offeredCapabilities(0xffff_ffffn),
       ...(front.settled && { settled: front.settled }),
       ...(front.tls && { secureContext }),

@@ -112,6 +112,8 @@ export interface WorldOptions {
   readonly settings?: string;
   /** MariaDB's, by option name. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Listeners besides `mesh` and `token`, one line of YAML each. */
+  readonly listeners?: readonly string[];
   readonly log?: Log;
   readonly clock?: Clock;
   /** False: everything but the gateway, for tests that start it as a process. */
@@ -198,7 +200,7 @@ policy: ./policy
 listeners:
   - {name: mesh, address: '127.0.0.1:${ports.mesh ?? 0}', protocol: mysql, accept: MeshTls}
   - {name: token, address: '127.0.0.1:${ports.token ?? 0}', protocol: mysql, accept: ProtocolTls, target: data/orders}
-tls: {certificate: server.pem, key: server-key.pem}
+${(this.#options.listeners ?? []).map((line) => `  - ${line}\n`).join('')}tls: {certificate: server.pem, key: server-key.pem}
 mesh: {certificate: mesh.pem, key: mesh-key.pem}
 observability: {address: '127.0.0.1:0'}
 ${this.#options.settings ?? ''}`;
@@ -237,7 +239,7 @@ ${this.#options.settings ?? ''}`;
     return worldPolicy(this.idp.issuer, this.mariadb.port, extra);
   }
 
-  port(listener: 'mesh' | 'token'): number {
+  port(listener: string): number {
     return Number(this.gateway?.addresses.get(listener)?.split(':').at(-1));
   }
 

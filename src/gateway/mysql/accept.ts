@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { randomBytes } from 'node:crypto';
 import type { SecureContext } from 'node:tls';
-import type { IdentityResult } from '../../identity/result.ts';
+import { type IdentityResult, refusal } from '../../identity/result.ts';
+import { isTicketId } from '../../identity/ticket.ts';
 import type { Denied } from '../../model/decision.ts';
 import { PosternError } from '../../model/errors.ts';
 import { Secret } from '../../model/secret.ts';
@@ -18,9 +18,8 @@ import { SERVER_STATUS_AUTOCOMMIT } from '../../wire/mysql/status.ts';
 import type { GatewayParts } from '../parts.ts';
 import { denialMessage, MYSQL_DENIALS } from './errors.ts';
 import type { LoginChannel } from './login-channel.ts';
+import { GREETING_PLUGIN, newChallenge, redeemTicket } from './ticket-login.ts';
 
-/** Drivers know it without TLS; what comes back is never used, so it gives nothing away. */
-const GREETING_PLUGIN = 'mysql_native_password';
 const TOKEN_PLUGIN = 'mysql_clear_password';
 
 export interface Login {
@@ -33,18 +32,22 @@ export interface AcceptOptions {
   /** The target's default collation: drivers send SET NAMES or not because of it. */
   readonly charset: number;
   readonly connectionId: number;
+  /** The target of the connection, `namespace/name`. */
+  readonly target: string;
   /** What to offer besides TLS: the target's capabilities that the relay implements. */
   readonly offered: Capabilities;
   /** Present when protocol TLS is offered. */
   readonly secureContext?: SecureContext;
   /** Identity that the transport has already settled (mesh mTLS); then any password is ignored. */
   readonly settled?: IdentityResult;
+  /** Nobody else can listen (Unix socket, loopback): a ticket is taken without TLS. */
+  readonly plain?: boolean;
 }
 
 /**
  * The downstream login up to a verdict on who calls; success or failure is told later, when the
- * rules have been asked. Order of methods: the transport's identity, else a token as
- * mysql_clear_password, which is asked for only inside TLS.
+ * rules have been asked. Order of methods: the transport's identity, else a ticket where the user
+ * name is the id of one, else a token as mysql_clear_password, which is asked for only inside TLS.
  */
 export async function acceptLogin(
   channel: LoginChannel,
@@ -52,11 +55,12 @@ export async function acceptLogin(
   options: AcceptOptions,
 ): Promise<Login> {
   const { secureContext } = options;
+  const challenge = newChallenge();
   channel.write(
     encodeHandshake({
       serverVersion: options.serverVersion,
       connectionId: options.connectionId,
-      authData: scramble(),
+      authData: challenge,
       capabilities: secureContext ? options.offered | CLIENT_SSL : options.offered,
       charset: options.charset,
       status: SERVER_STATUS_AUTOCOMMIT,
@@ -73,24 +77,39 @@ export async function acceptLogin(
     message = await channel.read('login over TLS');
   }
   const response = decodeHandshakeResponse(message.payload);
-  if (options.settled) return { identity: options.settled, response };
-  if (!channel.encrypted) {
-    const detail = 'the driver did not ask for TLS, and a token is never taken without it';
-    return { identity: { ok: false, reason: 'anonymous', detail }, response };
+  return { identity: await identityOf(channel, parts, options, { response, challenge }), response };
+}
+
+async function identityOf(
+  channel: LoginChannel,
+  parts: GatewayParts,
+  { settled, target, plain }: AcceptOptions,
+  { response, challenge }: { readonly response: HandshakeResponse; readonly challenge: Buffer },
+): Promise<IdentityResult> {
+  if (settled) return settled;
+  if (!channel.encrypted && !plain) {
+    return refusal('anonymous', 'the driver did not ask for TLS, and no proof is taken without it');
   }
+  if (isTicketId(response.user)) {
+    return redeemTicket(channel, parts.tickets, { response, challenge, target });
+  }
+  if (!channel.encrypted) {
+    return refusal('anonymous', 'without TLS only a ticket is taken: its id as the user name');
+  }
+  return askForToken(channel, parts);
+}
+
+async function askForToken(channel: LoginChannel, parts: GatewayParts): Promise<IdentityResult> {
   // Always switched, whatever the driver sent: an empty answer to another plugin means nothing.
   channel.write(encodeAuthSwitch({ plugin: TOKEN_PLUGIN, data: Buffer.alloc(0) }));
   const answer = await channel.readUnlessTooLarge('token');
   if (answer === 'too-large') {
     const detail = 'the token does not even fit a login message; the limit is 16384 bytes';
-    return { identity: { ok: false, reason: 'token-oversize', detail }, response };
+    return refusal('token-oversize', detail);
   }
   const token = clearPassword(answer.payload);
-  if (token === '') {
-    const detail = 'no token was sent; give the token as the password';
-    return { identity: { ok: false, reason: 'anonymous', detail }, response };
-  }
-  return { identity: await parts.identity.verifyToken(new Secret(token)), response };
+  if (token === '') return refusal('anonymous', 'no token was sent; give it as the password');
+  return parts.identity.verifyToken(new Secret(token));
 }
 
 /** ERR with a decision id; what was wrong with a proof stays in the audit. */
@@ -103,13 +122,4 @@ export function encodeDenial(denial: Pick<Denied, 'reason' | 'detail'>, id: stri
 export function clearPassword(payload: Buffer): string {
   const end = payload.indexOf(0);
   return payload.toString('utf8', 0, end === -1 ? payload.length : end);
-}
-
-/** 20 bytes without NUL, which would end the scramble early. */
-function scramble(): Buffer {
-  const bytes = randomBytes(20);
-  for (let index = 0; index < bytes.length; index += 1) {
-    if (bytes[index] === 0) bytes[index] = 1;
-  }
-  return bytes;
 }

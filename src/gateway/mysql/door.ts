@@ -36,6 +36,7 @@ export interface DoorOptions {
   readonly source: string;
   readonly secureContext?: SecureContext;
   readonly settled?: IdentityResult;
+  readonly plain?: boolean;
   readonly target: (target: Target) => MysqlTargetParts;
 }
 
@@ -66,7 +67,7 @@ export class MysqlDoor implements Door {
   }
 
   async identify(target: Target): Promise<Introduction> {
-    const { secureContext, settled } = this.#options;
+    const { secureContext, settled, plain } = this.#options;
     const greeting = this.#options.target(target).greeting();
     if (!greeting) {
       const problem = 'its greeting is not known yet';
@@ -78,9 +79,11 @@ export class MysqlDoor implements Door {
       serverVersion: greeting.serverVersion,
       charset: greeting.charset,
       connectionId: this.downstreamConnection,
+      target: target.id,
       offered: this.#offered,
       ...(secureContext && { secureContext }),
       ...(settled && { settled }),
+      ...(plain && { plain }),
     });
     this.#login = await login.catch((thrown: unknown) => {
       this.#tellFault(toPosternError(thrown));

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Socket } from 'node:net';
+import type { IdentityResult } from '../../identity/result.ts';
 import type { Denied } from '../../model/decision.ts';
 import { Secret } from '../../model/secret.ts';
 import { encodeAuthSwitch } from '../../wire/mysql/auth-switch.ts';
 import type { Capabilities } from '../../wire/mysql/capabilities.ts';
-import { decodeComChangeUser } from '../../wire/mysql/com-change-user.ts';
+import { type ComChangeUser, decodeComChangeUser } from '../../wire/mysql/com-change-user.ts';
 import { decodeComSetOption, MULTI_STATEMENTS_OFF } from '../../wire/mysql/com-set-option.ts';
 import { COM } from '../../wire/mysql/commands.ts';
 import type { Message } from '../../wire/mysql/packet-assembler.ts';
@@ -18,6 +19,7 @@ import type { Inspection, Inspector } from './inspect.ts';
 import type { InternalExchange } from './internal-exchange.ts';
 import { internalCommand, internalQuery } from './internal-exchange.ts';
 import { plainOk } from './kill.ts';
+import { askForTicket, newChallenge, ticketAccepted, ticketScheme } from './ticket-login.ts';
 import { preparation } from './upstream.ts';
 
 /** What the relay lends to the commands that the gateway answers itself. */
@@ -39,6 +41,19 @@ export interface RewriteControls {
   readonly downstream: Socket;
   end(end: SessionEnd): void;
 }
+
+/** How the principal of a session shows once more who it is. */
+interface ProofAgain {
+  readonly request: DownstreamPayload;
+  /** Comes before the verdict once it is proven. */
+  readonly accepted?: DownstreamPayload;
+  verify(answer: Buffer): Promise<true | SessionEnd>;
+}
+
+const OTHER_TICKET: SessionEnd = {
+  reason: 'identity-changed',
+  detail: 'the session was opened with another ticket; connect anew',
+};
 
 /** COM_RESET_CONNECTION, COM_CHANGE_USER and COM_SET_OPTION. */
 export class Rewrites {
@@ -88,8 +103,8 @@ export class Rewrites {
   }
 
   /**
-   * A pool giving the connection to its next borrower: the principal must stay who it is. With a
-   * token login the proof is asked for again; another principal ends the session.
+   * A pool giving the connection to its next borrower: the principal must stay who it is. After a
+   * login by token or ticket the proof is asked for again; another principal ends the session.
    */
   #changeUser(message: Message): void {
     const change = decodeComChangeUser(message.payload, this.#c.capabilities);
@@ -101,22 +116,54 @@ export class Rewrites {
     const names = charset ? [internalQuery(`/*postern*/ SET NAMES ${charset}`)] : [];
     const schema = change.database || undefined;
     if (this.#c.settled) return this.#reset(message.nextSequence, schema, names);
-    const request = encodeAuthSwitch({ plugin: 'mysql_clear_password', data: Buffer.alloc(0) });
-    this.#c.ask(request, message.nextSequence);
+    const proof = this.#c.session.ticket === undefined ? this.#token() : this.#ticket(change);
+    this.#c.ask(proof.request, message.nextSequence);
     this.#readNext(message.nextSequence + 1, (answer) => {
-      this.#verifySame(clearPassword(answer.payload)).then(
+      proof.verify(answer.payload).then(
         (same) =>
           this.#c.guard(() => {
-            if (same === true) return this.#reset(answer.nextSequence, schema, names);
+            if (same === true) {
+              if (proof.accepted) this.#c.ask(proof.accepted, answer.nextSequence);
+              const sequence = answer.nextSequence + (proof.accepted ? 1 : 0);
+              return this.#reset(sequence, schema, names);
+            }
             this.#c.deny(same, answer.nextSequence);
             this.#c.end(same);
           }),
         (cause: unknown) => {
-          this.#c.parts.log.error('verifying a token failed', { cause });
-          this.#c.end({ reason: 'provider-unavailable', detail: 'the token was not verified' });
+          this.#c.parts.log.error('verifying a proof failed', { cause });
+          this.#c.end({ reason: 'provider-unavailable', detail: 'the proof was not verified' });
         },
       );
     });
+  }
+
+  #token(): ProofAgain {
+    return {
+      request: encodeAuthSwitch({ plugin: 'mysql_clear_password', data: Buffer.alloc(0) }),
+      verify: async (answer) => {
+        const token = new Secret(clearPassword(answer));
+        return this.#sameAs(await this.#c.parts.identity.verifyToken(token));
+      },
+    };
+  }
+
+  /** The ticket that opened the session, and no other. */
+  #ticket(change: ComChangeUser): ProofAgain {
+    const { session, parts } = this.#c;
+    const scheme = ticketScheme(change.authPlugin);
+    const challenge = newChallenge();
+    const accepted = ticketAccepted(scheme);
+    return {
+      request: askForTicket(scheme, challenge),
+      ...(accepted && { accepted }),
+      verify: async (response) => {
+        if (change.user !== session.ticket) return OTHER_TICKET;
+        const target = session.target.id;
+        const proof = { id: change.user, target, scheme, challenge, response, again: true };
+        return this.#sameAs(await parts.tickets.redeem(proof));
+      },
+    };
   }
 
   /** The principal's next message, which is an answer to us and no command. */
@@ -140,9 +187,8 @@ export class Rewrites {
     look();
   }
 
-  async #verifySame(token: string): Promise<true | SessionEnd> {
-    const { parts, session } = this.#c;
-    const identity = await parts.identity.verifyToken(new Secret(token));
+  #sameAs(identity: IdentityResult): true | SessionEnd {
+    const { session } = this.#c;
     if (!identity.ok) return { reason: identity.reason, detail: identity.detail };
     if (identity.principal.id === session.principal.id) return true;
     const detail = `the session is ${session.principal.id}'s; connect anew as somebody else`;

@@ -34,13 +34,16 @@ const SQL_ROLES: Readonly<Record<string, readonly Action[]>> = {
 const POSTERN_ROLES: Readonly<Record<string, readonly (readonly [Action, ObjectPattern])[]>> = {
   auditor: [
     ['select', postern('table', 'sessions')],
+    ['select', postern('table', 'tickets')],
     ['select', postern('table', 'audit')],
     ['select', postern('table', 'policy')],
   ],
   operator: [
     ['select', postern('table', 'sessions')],
+    ['select', postern('table', 'tickets')],
     ['select', postern('table', 'policy')],
     ['execute', postern('routine', 'kill')],
+    ['execute', postern('routine', 'revoke_ticket')],
     ['execute', postern('routine', 'reload')],
   ],
 };
