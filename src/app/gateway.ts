@@ -22,10 +22,12 @@ import type { Log } from '../model/log.ts';
 import { removeStaleSocket } from '../net/unix-socket.ts';
 import { DecisionEngine } from '../policy/decide.ts';
 import type { Policy } from '../policy/policy.ts';
+import { retentionRules, signerOptions } from './audit-options.ts';
 import { readMaterial } from './material.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PolicyFiles } from './policy-files.ts';
 import { FileWatch } from './reload.ts';
+import { RetentionTask } from './retention-task.ts';
 import { idleListeners } from './serve-check.ts';
 import { ServerCertificates } from './server-certificates.ts';
 import { ServedTargets } from './targets.ts';
@@ -63,6 +65,7 @@ export class Gateway {
   #certificates!: ServerCertificates;
   #watch: FileWatch | undefined;
   #ticker: Timer | undefined;
+  #retention: RetentionTask | undefined;
   #stopped = false;
   /** What is in the files now was not taken. */
   #refused = false;
@@ -127,17 +130,14 @@ export class Gateway {
       instance: settings.instance,
       clock,
       log,
-      signer: {
-        keyPath: settings.audit.signingKey,
-        ...(settings.audit.witness !== undefined && { witness: settings.audit.witness }),
-      },
+      signer: signerOptions(settings),
       limits: {
         reserveBytes: settings.audit.reserve,
         segmentBytes: settings.audit.segment,
       },
     });
     this.#store = new PolicyStore(settings.audit.directory);
-    const kept = this.#store.save(loaded.policy.revision, loaded.sources);
+    const kept = this.#store.save(loaded.policy.revision, loaded.sources, clock.now());
     this.#identity = new IdentityResolver({ policy: loaded.policy, clock, log, readMaterial });
     this.#targets = new ServedTargets({ settings, clock, log, audit: this.#audit });
     const ids = new Identifiers();
@@ -168,6 +168,12 @@ export class Gateway {
     await this.#targets.follow(loaded.policy, () => undefined);
     await this.#listen();
     this.#tick(clock.now());
+    this.#retention = new RetentionTask({
+      clock,
+      log,
+      audit: this.#audit,
+      rules: () => retentionRules(settings, this.#parts.engine.policy),
+    });
     this.#watch = new FileWatch({
       paths: settings.policy,
       seen,
@@ -254,7 +260,7 @@ export class Gateway {
       this.#refused = false;
       return { accepted: true, revision: policy.revision, faults: [] };
     }
-    const kept = this.#store.save(policy.revision, sources);
+    const kept = this.#store.save(policy.revision, sources, this.#o.clock.now());
     await this.#use(policy, kept);
     return { accepted: true, revision: policy.revision, faults: [] };
   }
@@ -312,6 +318,7 @@ export class Gateway {
       await this.#drain(timeoutMs);
     }
     this.#ticker?.stop();
+    this.#retention?.stop();
     this.#certificates?.close();
     await Promise.all(this.#http.map((listener) => listener.close()));
     await this.#targets?.stop();

@@ -19,9 +19,12 @@ export const FAULT_MEANINGS = {
   'head-key': 'signed by a key that is not among the public keys',
   'head-signature': 'the signature does not hold: the head was edited or forged',
   'head-unmet': 'a signed head names a record that is not there as it was signed',
+  'retired-early': 'records were removed as if their retention had been over; it was not',
   'witness-empty': 'the witness holds no head',
   'witness-differs': 'the witnessed head is not the one kept here: heads were replaced',
   'witness-ahead': 'the witness saw a head that is not kept here: the end was cut off',
+  'witness-forked': 'the witness saw two heads of one number: somebody else signed as well',
+  'witness-gap': 'heads are missing in the witness: they were removed there, or edited',
   'policy-missing': 'the policy that was in force is not kept any more',
   'policy-changed': 'the kept policy is not the one that was in force',
 } as const;

@@ -10,6 +10,8 @@ import { FileLog } from './file-log.ts';
 import { ownDirectory } from './owner.ts';
 import { type PreviousStream, previousStream } from './previous-stream.ts';
 import type { AuditLog } from './record.ts';
+import type { RetirementReport } from './retire.ts';
+import type { RetentionRules } from './retirement.ts';
 import { type SignerHealth, type SignerOptions, SignerSupervisor } from './signer-supervisor.ts';
 import { directorySource } from './source.ts';
 
@@ -57,6 +59,8 @@ export interface FileAudit extends AuditLog {
   readonly directory: string;
   readonly stream: string;
   health(): FileAuditHealth;
+  /** Removes what the rules say is over; rejects without a signer, or when it cannot. */
+  retire(rules: RetentionRules): Promise<RetirementReport>;
 }
 
 /**
@@ -120,6 +124,10 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
       await ownership.release();
     },
     health: () => healthOf(fileLog, durableSeq, signer),
+    async retire(rules) {
+      if (!signer) throw new Error('nothing is removed without a signer');
+      return signer.retire(rules);
+    },
   };
 }
 

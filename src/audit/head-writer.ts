@@ -10,7 +10,14 @@ import {
 } from 'node:fs';
 import type { StreamPosition } from './chain.ts';
 import { nodeDisk, writeAll } from './disk.ts';
-import { HEADS_START, type HeadPosition, headHash, parseHead, signHead } from './heads.ts';
+import {
+  HEADS_START,
+  type HeadPosition,
+  headHash,
+  parseHead,
+  type RetiredStream,
+  signHead,
+} from './heads.ts';
 import type { SigningKey } from './signing-key.ts';
 
 /** Longer than any head: one names a few streams with some 250 bytes each. */
@@ -23,6 +30,7 @@ export class HeadWriter {
   #size: number;
   #torn = false;
   #position: HeadPosition;
+  #lastOffset: number;
 
   /** Throws what the file system throws, and when the last line is not a head. */
   constructor(path: string, key: SigningKey) {
@@ -31,6 +39,7 @@ export class HeadWriter {
     const tail = readTail(this.#file);
     this.#position = tail.position;
     this.#size = tail.size;
+    this.#lastOffset = tail.lastOffset;
     // A line that a crash cut short was never acknowledged, nor shown to a witness.
     ftruncateSync(this.#file, this.#size);
   }
@@ -39,13 +48,27 @@ export class HeadWriter {
     return this.#position;
   }
 
+  /** Of whole heads. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Where the last head begins in the file. */
+  get lastOffset(): number {
+    return this.#lastOffset;
+  }
+
   /** The signed line, durable; throws what the file system throws, and then it does not count. */
-  append(time: string, streams: readonly StreamPosition[]): string {
+  append(
+    time: string,
+    streams: readonly StreamPosition[],
+    retired: readonly RetiredStream[] = [],
+  ): string {
     this.#repair();
     if (fstatSync(this.#file).size !== this.#size) {
       throw new Error('another process changed the file; an audit directory has one gateway');
     }
-    const line = signHead(this.#position, time, streams, this.#key);
+    const line = signHead(this.#position, time, streams, this.#key, retired);
     const bytes = Buffer.from(`${line}\n`);
     try {
       writeAll(nodeDisk, this.#file, bytes, this.#size);
@@ -54,6 +77,7 @@ export class HeadWriter {
       this.#torn = true;
       throw cause;
     }
+    this.#lastOffset = this.#size;
     this.#size += bytes.length;
     this.#position = { head: this.#position.head + 1, hash: headHash(line) };
     return line;
@@ -71,7 +95,7 @@ export class HeadWriter {
   }
 }
 
-function readTail(file: number): { position: HeadPosition; size: number } {
+function readTail(file: number): { position: HeadPosition; size: number; lastOffset: number } {
   const { size } = fstatSync(file);
   const start = Math.max(0, size - TAIL_BYTES);
   const bytes = Buffer.alloc(size - start);
@@ -79,11 +103,12 @@ function readTail(file: number): { position: HeadPosition; size: number } {
   const end = bytes.lastIndexOf(0x0a);
   if (end < 0) {
     if (start > 0) throw new Error('the last line is too long to be a head');
-    return { position: HEADS_START, size: 0 };
+    return { position: HEADS_START, size: 0, lastOffset: 0 };
   }
   const begin = end === 0 ? 0 : bytes.lastIndexOf(0x0a, end - 1) + 1;
   const line = bytes.toString('utf8', begin, end);
   const head = parseHead(line);
   if (!head) throw new Error('the last line is not a head');
-  return { position: { head: head.head, hash: headHash(line) }, size: start + end + 1 };
+  const position = { head: head.head, hash: headHash(line) };
+  return { position, size: start + end + 1, lastOffset: start + begin };
 }

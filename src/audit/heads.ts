@@ -10,6 +10,23 @@ const HEAD_VERSION = 1;
 /** `,"signature":"` + base64 of 64 bytes + `"}`: what follows the signed bytes of a line. */
 const SIGNATURE_SUFFIX_LENGTH = 104;
 
+/**
+ * What was removed of a stream because its retention was over. Signed before anything is deleted,
+ * so that verification can tell it from what somebody else deleted.
+ */
+export interface RetiredStream {
+  readonly stream: string;
+  /** The last record that was removed, and its hash: what the first kept one links to. */
+  readonly seq: number;
+  readonly hash: string;
+  /** RFC 3339: the newest time of a record that was removed. */
+  readonly time: string;
+  /** Milliseconds: the longest retention of any target whose records were removed. */
+  readonly retention: number;
+  /** Revisions that may still be meant by the records that follow, with their `sources`. */
+  readonly policies: readonly { readonly revision: string; readonly sources: string }[];
+}
+
 /** What the signer vouches for: the ends of all streams that are being written. */
 export interface Head {
   readonly v: typeof HEAD_VERSION;
@@ -20,6 +37,8 @@ export interface Head {
   /** SHA-256 (hex) of the public key's SPKI (DER). */
   readonly key: string;
   readonly streams: readonly StreamPosition[];
+  /** Absent when this head retires nothing. */
+  readonly retired?: readonly RetiredStream[];
   /** SHA-256 (hex) of the whole line before, without its newline; 64 zeros in the first. */
   readonly prev: string;
   /** Ed25519 over the line up to and without `,"signature":...`, base64. */
@@ -50,6 +69,7 @@ export function signHead(
   time: string,
   streams: readonly StreamPosition[],
   key: { readonly id: string; readonly privateKey: KeyObject },
+  retired: readonly RetiredStream[] = [],
 ): string {
   const named = streams.map(({ stream, seq, hash, segment, bytes }) => ({
     stream,
@@ -64,6 +84,7 @@ export function signHead(
     time,
     key: key.id,
     streams: named,
+    ...(retired.length > 0 && { retired }),
     prev: after.hash,
   }).slice(0, -1);
   const signature = sign(null, Buffer.from(body), key.privateKey).toString('base64');
@@ -99,7 +120,25 @@ function isHead(value: unknown): value is Head {
     Number.isSafeInteger(head.head) &&
     [head.time, head.key, head.prev, head.signature].every((text) => typeof text === 'string') &&
     Array.isArray(head.streams) &&
-    head.streams.every(isStreamPosition)
+    head.streams.every(isStreamPosition) &&
+    (head.retired === undefined ||
+      (Array.isArray(head.retired) && head.retired.every(isRetiredStream)))
+  );
+}
+
+function isRetiredStream(value: unknown): value is RetiredStream {
+  const at = value as Partial<RetiredStream> | null;
+  return (
+    typeof at === 'object' &&
+    at !== null &&
+    [at.stream, at.hash, at.time].every((text) => typeof text === 'string') &&
+    Number.isSafeInteger(at.seq) &&
+    Number.isSafeInteger(at.retention) &&
+    Array.isArray(at.policies) &&
+    at.policies.every(
+      (kept: Partial<RetiredStream['policies'][number]> | null) =>
+        typeof kept?.revision === 'string' && typeof kept.sources === 'string',
+    )
   );
 }
 

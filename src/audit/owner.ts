@@ -8,6 +8,11 @@ export interface Ownership {
   release(): Promise<void>;
 }
 
+/** There is one signer for a directory, however many processes write streams. */
+export function ownSigning(directory: string): Promise<Ownership> {
+  return ownDirectory(directory, 'signer');
+}
+
 /**
  * Makes this process the only one of its name that writes to an audit directory; rejects with
  * `audit-unwritable` while another one does. The kernel holds the claim (an abstract Unix socket,
@@ -23,9 +28,7 @@ export async function ownDirectory(directory: string, worker: string): Promise<O
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const taken = cause.code === 'EADDRINUSE';
-      const problem = taken
-        ? `another gateway named ${worker} is writing to it`
-        : problemText(cause);
+      const problem = taken ? `another process is writing to it as ${worker}` : problemText(cause);
       reject(new PosternError('audit-unwritable', { path: directory, problem }, cause));
     });
     server.listen({ path: `\0postern-audit-${digest.slice(0, 40)}` }, resolve);

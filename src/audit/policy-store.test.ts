@@ -10,16 +10,19 @@ import { PolicyStore } from './policy-store.ts';
 const directory = mkdtempSync(join(tmpdir(), 'postern-policies-'));
 const store = new PolicyStore(directory);
 const revision = 'b'.repeat(64);
+const NOW = Date.UTC(2027, 0, 1);
 const sources = [{ path: 'policy/a.yaml', text: 'kind: Grant\n' }];
 
 describe('PolicyStore', () => {
   after(() => rmSync(directory, { recursive: true, force: true }));
 
   it('keeps a revision once, as it first came', () => {
-    const hash = store.save(revision, sources);
-    const again = store.save(revision, [
-      { path: 'policy/a.yaml', text: '# comment\nkind: Grant\n' },
-    ]);
+    const hash = store.save(revision, sources, NOW);
+    const again = store.save(
+      revision,
+      [{ path: 'policy/a.yaml', text: '# comment\nkind: Grant\n' }],
+      NOW,
+    );
     const file = readFileSync(join(directory, 'policies', `${revision}.json`));
     assert.equal(hash, createHash('sha256').update(file).digest('hex'));
     assert.equal(again, hash);
@@ -41,6 +44,6 @@ describe('PolicyStore', () => {
   it('throws when it cannot write', () => {
     writeFileSync(join(directory, 'file'), '');
     const broken = new PolicyStore(join(directory, 'file'));
-    assert.throws(() => broken.save(revision, sources), { code: 'audit-unwritable' });
+    assert.throws(() => broken.save(revision, sources, NOW), { code: 'audit-unwritable' });
   });
 });

@@ -2,12 +2,16 @@
 import { hash as digest } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { PosternError, problemText } from '../model/errors.ts';
@@ -17,6 +21,13 @@ import { POLICIES_DIRECTORY } from './source.ts';
 export interface KeptSource {
   readonly path: string;
   readonly text: string;
+}
+
+/** A revision that is kept, and when it was loaded last. */
+export interface KeptPolicy {
+  readonly revision: string;
+  /** Milliseconds since the epoch. */
+  readonly loadedAt: number;
 }
 
 /**
@@ -33,15 +44,17 @@ export class PolicyStore {
   /**
    * Keeps the texts (the first ones, when a revision comes again with other comments) and returns
    * the sha256 of the kept file, for the `sources` of the `policy-loaded` event. Throws
-   * `audit-unwritable`; then the revision must not be used.
+   * `audit-unwritable`; then the revision must not be used. The time of the file is that of the
+   * last load: retention goes by it.
    */
-  save(revision: string, sources: readonly KeptSource[]): string {
+  save(revision: string, sources: readonly KeptSource[], now: number): string {
     const path = this.#path(revision);
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
       const files = sources.map((source) => ({ path: source.path, text: source.text }));
       const text = `${JSON.stringify({ v: 1, revision, files })}\n`;
       placeOnce(path, text);
+      utimesSync(path, now / 1_000, now / 1_000);
       syncDirectory(this.#directory);
       return digest('sha256', readFileSync(path), 'hex');
     } catch (cause) {
@@ -63,6 +76,21 @@ export class PolicyStore {
       throw new PosternError('audit-corrupt', { path, problem: 'not a kept policy' });
     }
     return kept.files;
+  }
+
+  all(): readonly KeptPolicy[] {
+    if (!existsSync(this.#directory)) return [];
+    return readdirSync(this.#directory)
+      .filter((file) => /^[0-9a-f]{64}\.json$/.test(file))
+      .map((file) => ({
+        revision: file.slice(0, 64),
+        loadedAt: statSync(`${this.#directory}/${file}`).mtimeMs,
+      }));
+  }
+
+  /** For revisions that no kept record is about. */
+  remove(revision: string): void {
+    rmSync(this.#path(revision), { force: true });
   }
 
   #path(revision: string): string {

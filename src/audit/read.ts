@@ -152,7 +152,8 @@ function segmentsSince(
   return segments.slice(Math.max(0, from));
 }
 
-function firstTime(source: AuditSource, file: string): string | undefined {
+/** When the first record of a file was written. */
+export function firstTime(source: AuditSource, file: string): string | undefined {
   for (const { text, whole } of lines(source.chunks(file))) {
     const record = whole ? parseLine(text) : undefined;
     if (record) return record.time;

@@ -34,6 +34,7 @@ export interface GatewayEvent {
     | 'clock-moved'
     | 'lease'
     | 'finding'
+    | 'retention'
     | 'audit-gap';
   readonly revision?: string;
   /** policy-loaded: sha256 of the stored policy file (`policies/<revision>.json`). */

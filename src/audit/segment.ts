@@ -8,6 +8,11 @@ export function segmentName(firstSeq: number): string {
 
 export const SEGMENT_NAME = /^(\d{12,})\.jsonl$/;
 
+/** The number of a segment's first record, as its name says; NaN for any other file. */
+export function firstSeqOf(file: string): number {
+  return Number(SEGMENT_NAME.exec(file.slice(file.lastIndexOf('/') + 1))?.[1]);
+}
+
 /**
  * One file of a stream. It holds whole lines only: what a failed write left behind is cut off
  * before anything else is written.

@@ -2,9 +2,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Clock, Timer } from '../model/clock.ts';
+import { problemText } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { StreamPosition } from './chain.ts';
-import type { SignerReply, SignRequest } from './signer.ts';
+import { type Ownership, ownSigning } from './owner.ts';
+import type { RetirementReport } from './retire.ts';
+import type { RetentionRules } from './retirement.ts';
+import type { SignerReply, SignerRequest, SignerSettings } from './signer.ts';
+import type { WitnessOptions } from './witness-place.ts';
 
 const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
@@ -15,8 +20,8 @@ const CLOSE_LIMIT_MS = 3_000;
 export interface SignerOptions {
   /** Ed25519 private key, made on first start; read by the signer process only. */
   readonly keyPath: string;
-  /** A second place for heads: a file to append to, or `stdout`. */
-  readonly witness?: string;
+  /** A second place for heads. */
+  readonly witness?: WitnessOptions;
 }
 
 export interface SignerHealth {
@@ -28,12 +33,13 @@ export interface SignerHealth {
   readonly behind: boolean;
   readonly restarts: number;
   readonly problem?: string;
+  /** Absent without a witness: the last head it has, and why it has no more. */
+  readonly witness?: { readonly lastHead: number; readonly problem?: string };
 }
 
 /** Keeps the signer process alive and hands it the ends of the streams, one request at a time. */
 export class SignerSupervisor {
-  readonly #arguments: readonly string[];
-  readonly #inheritStdout: boolean;
+  readonly #settings: SignerSettings;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #streams = new Map<string, StreamPosition>();
@@ -47,19 +53,26 @@ export class SignerSupervisor {
   #restarts = 0;
   #backoffMs = MIN_BACKOFF_MS;
   #problem: string | undefined;
+  #witness: { lastHead: number; problem?: string } | undefined;
+  #retired: ((reply: Extract<SignerReply, { type: 'retired' }>) => void) | undefined;
+  #ownership: Ownership | undefined;
   #restartTimer: Timer | undefined;
   /** Runs on every change that `start` or `close` may be waiting for. */
   #progress: () => void = () => undefined;
 
   constructor(directory: string, options: SignerOptions, clock: Clock, log: Log) {
-    this.#arguments = [directory, options.keyPath, options.witness ?? ''];
-    this.#inheritStdout = options.witness === 'stdout';
+    this.#settings = { directory, ...options };
     this.#clock = clock;
     this.#log = log;
   }
 
   /** The problem that keeps the signer from working, if there is one. */
   async start(): Promise<string | undefined> {
+    try {
+      this.#ownership = await ownSigning(this.#settings.directory);
+    } catch (cause) {
+      return problemText(cause);
+    }
     this.#spawn();
     const settled = () => this.#ready || this.#child === undefined;
     if (!(await this.#until(settled, START_LIMIT_MS))) return 'it did not start in time';
@@ -81,15 +94,38 @@ export class SignerSupervisor {
       behind: this.#changed || this.#signing,
       restarts: this.#restarts,
       ...(this.#problem !== undefined && { problem: this.#problem }),
+      ...(this.#witness && { witness: this.#witness }),
     };
+  }
+
+  /**
+   * Removes what the rules say is over. The process that holds the key judges by what it reads
+   * itself: it signs no removal that a gateway only claims to be due. Rejects when it cannot.
+   */
+  retire(rules: RetentionRules): Promise<RetirementReport> {
+    return new Promise((resolve, reject) => {
+      if (this.#retired) return reject(new Error('retention is at work already'));
+      this.#child?.ref();
+      this.#child?.channel?.ref();
+      this.#retired = ({ report, problem }) => {
+        this.#retired = undefined;
+        if (!this.#closing) this.#letGo();
+        if (report) resolve(report);
+        else reject(new Error(problem ?? 'the signer gave no reason'));
+      };
+      this.#send({ type: 'retire', rules });
+    });
   }
 
   /** Waits for the head of what was offered last, then ends the process. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#restartTimer?.stop();
-    const child = this.#child;
-    if (!child) return;
+    if (this.#child) await this.#end(this.#child);
+    await this.#ownership?.release();
+  }
+
+  async #end(child: ChildProcess): Promise<void> {
     child.ref();
     child.channel?.ref();
     const done = () => !this.#child || (!this.#changed && !this.#signing);
@@ -116,10 +152,11 @@ export class SignerSupervisor {
   #spawn(): void {
     // The extension is .js in a build and .ts where sources run as they are.
     const entry = fileURLToPath(import.meta.url).replace(/signer-supervisor(\.\w+)$/, 'signer$1');
-    const child = fork(entry, this.#arguments, {
+    const toStdout = this.#settings.witness?.place === 'stdout';
+    const child = fork(entry, [JSON.stringify(this.#settings)], {
       env: {},
       execArgv: [],
-      stdio: ['ignore', this.#inheritStdout ? 'inherit' : 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', toStdout ? 'inherit' : 'ignore', 'pipe', 'ipc'],
     });
     this.#child = child;
     child.on('message', (message) => this.#take(message as SignerReply));
@@ -134,12 +171,7 @@ export class SignerSupervisor {
     if (message.type === 'ready') {
       this.#ready = true;
       this.#problem = undefined;
-      // From here on it must not keep a process alive that has nothing else to do.
-      if (!this.#closing) {
-        this.#child?.unref();
-        this.#child?.channel?.unref();
-        (this.#child?.stderr as { unref?: () => void } | null)?.unref?.();
-      }
+      if (!this.#closing) this.#letGo();
       this.#request();
     } else if (message.type === 'signed') {
       this.#signing = false;
@@ -148,6 +180,10 @@ export class SignerSupervisor {
       this.#problem = undefined;
       this.#backoffMs = MIN_BACKOFF_MS;
       if (this.#closing) this.#request();
+    } else if (message.type === 'witnessed') {
+      this.#takeWitnessed(message);
+    } else if (message.type === 'retired') {
+      this.#retired?.(message);
     } else {
       this.#signing = false;
       this.#changed = true;
@@ -156,13 +192,39 @@ export class SignerSupervisor {
     this.#progress();
   }
 
+  /** It must not keep a process alive that has nothing else to do. */
+  #letGo(): void {
+    this.#child?.unref();
+    this.#child?.channel?.unref();
+    (this.#child?.stderr as { unref?: () => void } | null)?.unref?.();
+  }
+
+  /** Said once when it begins and once when it ends: a witness may be away for long. */
+  #takeWitnessed({ head, problem }: Extract<SignerReply, { type: 'witnessed' }>): void {
+    const before = this.#witness?.problem;
+    this.#witness = { lastHead: head, ...(problem !== undefined && { problem }) };
+    if (problem !== undefined && before === undefined) {
+      this.#log.error('audit: heads do not reach the witness', { problem });
+    } else if (problem === undefined && before !== undefined) {
+      this.#log.info('audit: the witness has all heads again', { head });
+    }
+  }
+
   #request(): void {
     if (!this.#ready || this.#signing || !this.#changed) return;
-    const request: SignRequest = { streams: [...this.#streams.values()] };
     this.#signing = true;
     this.#changed = false;
-    this.#child?.send(request, (error) => {
-      if (error) this.#fail(error.message);
+    this.#send({ type: 'sign', streams: [...this.#streams.values()] });
+  }
+
+  #send(request: SignerRequest): void {
+    const failed = (problem: string) => {
+      if (request.type === 'sign') this.#fail(problem);
+      else this.#retired?.({ type: 'retired', problem });
+    };
+    if (!this.#child) return failed('the signer is not running');
+    this.#child.send(request, (error) => {
+      if (error) failed(error.message);
     });
   }
 
@@ -177,6 +239,7 @@ export class SignerSupervisor {
     this.#ready = false;
     if (this.#signing) this.#changed = true;
     this.#signing = false;
+    this.#retired?.({ type: 'retired', problem: 'the signer ended' });
     if (!this.#closing) {
       this.#problem ??= `the signer ended (${signal ?? code})`;
       this.#log.error('audit: the signer ended', { problem: this.#problem });

@@ -1,65 +1,132 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entry point of the signer process: the only one that reads the signing key. It talks to the
 // gateway over IPC only, and ends when that channel does, so that the last head of a gateway that
-// is stopped (or killed) is still signed.
-import { appendFileSync } from 'node:fs';
-import { systemClock } from '../model/clock.ts';
+// is stopped (or killed) is still signed and still witnessed.
+import { systemClock, type Timer } from '../model/clock.ts';
 import { problemText } from '../model/errors.ts';
 import type { StreamPosition } from './chain.ts';
 import { HeadWriter } from './head-writer.ts';
-import { HEADS_FILE, isStreamPosition, PUBLIC_KEY_FILE } from './heads.ts';
+import { HEADS_FILE, isStreamPosition, PUBLIC_KEY_FILE, type RetiredStream } from './heads.ts';
+import { type RetirementReport, retire } from './retire.ts';
+import type { RetentionRules } from './retirement.ts';
 import { openSigningKey, publishKey } from './signing-key.ts';
+import { WitnessFeed } from './witness-feed.ts';
+import { type WitnessOptions, witnessPlace } from './witness-place.ts';
 
-/** What the gateway sends: where its streams end. */
-export interface SignRequest {
-  readonly streams: readonly StreamPosition[];
+/** How the process is told to work: its only argument, as JSON. */
+export interface SignerSettings {
+  readonly directory: string;
+  readonly keyPath: string;
+  readonly witness?: WitnessOptions;
 }
+
+/** What the gateway sends: where its streams end, or what is to be removed. */
+export type SignerRequest =
+  | { readonly type: 'sign'; readonly streams: readonly StreamPosition[] }
+  | { readonly type: 'retire'; readonly rules: RetentionRules };
 
 /** What the signer answers; `failed` with `fatal` is followed by its exit. */
 export type SignerReply =
   | { readonly type: 'ready'; readonly key: string }
   | { readonly type: 'signed'; readonly head: number; readonly time: string }
-  | { readonly type: 'failed'; readonly problem: string; readonly fatal: boolean };
+  | { readonly type: 'failed'; readonly problem: string; readonly fatal: boolean }
+  | { readonly type: 'witnessed'; readonly head: number; readonly problem?: string }
+  | { readonly type: 'retired'; readonly report?: RetirementReport; readonly problem?: string };
+
+/** A witness that could not be reached is tried again without waiting for a new head. */
+const WITNESS_RETRY_MS = 5_000;
 
 function reply(message: SignerReply): void {
-  process.send?.(message);
+  if (process.connected) process.send?.(message);
 }
 
-function isSignRequest(message: unknown): message is SignRequest {
-  const streams = (message as Partial<SignRequest> | null)?.streams;
-  return Array.isArray(streams) && streams.every(isStreamPosition);
-}
+class Signer {
+  readonly #settings: SignerSettings;
+  readonly #writer: HeadWriter;
+  readonly #feed: WitnessFeed | undefined;
+  #streams: readonly StreamPosition[] = [];
+  #retry: Timer | undefined;
 
-function witnessHead(witness: string, line: string): void {
-  if (witness === 'stdout') process.stdout.write(`${line}\n`);
-  else if (witness !== '') appendFileSync(witness, `${line}\n`, { mode: 0o600, flush: true });
-}
+  constructor(settings: SignerSettings) {
+    this.#settings = settings;
+    const key = openSigningKey(settings.keyPath);
+    publishKey(`${settings.directory}/${PUBLIC_KEY_FILE}`, key);
+    this.#writer = new HeadWriter(`${settings.directory}/${HEADS_FILE}`, key);
+    if (settings.witness) {
+      const place = witnessPlace(settings.witness);
+      this.#feed = new WitnessFeed(settings.directory, place, this.#writer);
+    }
+    reply({ type: 'ready', key: key.id });
+    this.#tellWitness();
+  }
 
-function serve(directory: string, keyPath: string, witness: string): void {
-  const key = openSigningKey(keyPath);
-  publishKey(`${directory}/${PUBLIC_KEY_FILE}`, key);
-  const writer = new HeadWriter(`${directory}/${HEADS_FILE}`, key);
-  process.on('message', (message: unknown) => {
+  take(message: unknown): void {
     try {
-      if (!isSignRequest(message)) throw new Error('not a request to sign');
-      const time = new Date(systemClock.now()).toISOString();
-      const line = writer.append(time, message.streams);
-      witnessHead(witness, line);
-      reply({ type: 'signed', head: writer.position.head, time });
+      const request = message as Partial<SignerRequest> | null;
+      if (request?.type === 'retire' && request.rules) return this.#retire(request.rules);
+      if (request?.type !== 'sign' || !request.streams?.every(isStreamPosition)) {
+        throw new Error('not a request to sign');
+      }
+      this.#streams = request.streams;
+      const time = this.#sign([]);
+      reply({ type: 'signed', head: this.#writer.position.head, time });
+      this.#tellWitness();
     } catch (cause) {
       reply({ type: 'failed', problem: problemText(cause), fatal: false });
     }
-  });
-  process.on('disconnect', () => writer.close());
-  reply({ type: 'ready', key: key.id });
+  }
+
+  /** What is on its way to the witness is not waited for: the next signer brings it. */
+  close(): void {
+    this.#writer.close();
+  }
+
+  #sign(retired: readonly RetiredStream[]): string {
+    const time = new Date(systemClock.now()).toISOString();
+    this.#writer.append(time, this.#streams, retired);
+    return time;
+  }
+
+  #tellWitness(): void {
+    const feed = this.#feed;
+    feed?.deliver().then(
+      () => reply({ type: 'witnessed', head: feed.acknowledged.head }),
+      (cause: unknown) => {
+        reply({ type: 'witnessed', head: feed.acknowledged.head, problem: problemText(cause) });
+        this.#retry?.stop();
+        this.#retry = systemClock.after(WITNESS_RETRY_MS, () => this.#tellWitness());
+      },
+    );
+  }
+
+  #retire(rules: RetentionRules): void {
+    const feed = this.#feed;
+    const run = retire(this.#settings.directory, rules, {
+      now: () => systemClock.now(),
+      live: () => new Set(this.#streams.map(({ stream }) => stream)),
+      sign: (retired) => {
+        this.#sign(retired);
+        return this.#writer.position.head;
+      },
+      witness: async () => {
+        await feed?.deliver();
+        return feed?.acknowledged;
+      },
+    });
+    run.then(
+      (report) => reply({ type: 'retired', report }),
+      (cause: unknown) => reply({ type: 'retired', problem: problemText(cause) }),
+    );
+  }
 }
 
 // A Ctrl-C reaches the whole process group; the gateway decides when the signer is done.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 try {
-  const [directory = '', keyPath = '', witness = ''] = process.argv.slice(2);
-  serve(directory, keyPath, witness);
+  const signer = new Signer(JSON.parse(process.argv[2] ?? '{}') as SignerSettings);
+  process.on('message', (message: unknown) => signer.take(message));
+  process.on('disconnect', () => signer.close());
 } catch (cause) {
   reply({ type: 'failed', problem: problemText(cause), fatal: true });
   process.disconnect();

@@ -12,7 +12,7 @@ interface FileEnd {
 }
 
 /** The streams that can still grow: the newest of each process of an installation. */
-function newestStreams(source: AuditSource): readonly string[] {
+export function newestStreams(source: AuditSource): readonly string[] {
   const newest = new Map<string, string>();
   // Boot ids sort by time, so the last of a process wins.
   for (const stream of source.streams()) {

@@ -8,6 +8,7 @@ import {
   type Head,
   headHash,
   parseHead,
+  type RetiredStream,
   signatureHolds,
 } from './heads.ts';
 import { lines } from './lines.ts';
@@ -27,11 +28,19 @@ export interface HeadMark {
   readonly time: string;
 }
 
+/** What a head says was removed because its retention was over. */
+export interface RetiredNote extends RetiredStream {
+  readonly head: number;
+  readonly headTime: string;
+}
+
 export interface CheckedHeads {
   readonly count: number;
   readonly last: HeadMark | undefined;
   readonly lastWitnessed: HeadMark | undefined;
   readonly streams: ReadonlyMap<string, NamedStream>;
+  /** The last note of each stream. */
+  readonly retired: ReadonlyMap<string, RetiredNote>;
 }
 
 /** Heads of a witness: hash by number. Lines that are no heads (a shared log) are passed over. */
@@ -39,18 +48,35 @@ export interface Witness {
   readonly file: string;
   readonly heads: ReadonlyMap<number, string>;
   readonly last: number;
+  /** Numbers of which it holds two different heads. */
+  readonly forked: readonly number[];
+  /** Ranges of numbers, between its first and its last head, of which it holds none. */
+  readonly gaps: readonly string[];
 }
 
 export function readWitness(file: string, chunks: Iterable<Buffer>): Witness {
   const heads = new Map<number, string>();
-  let last = 0;
+  const forked: number[] = [];
   for (const { text } of lines(chunks)) {
     const head = parseHead(text);
     if (!head) continue;
-    heads.set(head.head, headHash(text));
-    last = Math.max(last, head.head);
+    const hash = headHash(text);
+    const known = heads.get(head.head);
+    if (known !== undefined && known !== hash) forked.push(head.head);
+    // The first one counts: what came later claims a number that was taken.
+    else heads.set(head.head, hash);
   }
-  return { file, heads, last };
+  const numbers = Float64Array.from(heads.keys()).sort();
+  return { file, heads, last: numbers.at(-1) ?? 0, forked, gaps: gapsIn(numbers) };
+}
+
+function gapsIn(numbers: Float64Array): string[] {
+  const gaps: string[] = [];
+  for (let index = 1; index < numbers.length; index += 1) {
+    const [from, to] = [(numbers[index - 1] ?? 0) + 1, (numbers[index] ?? 0) - 1];
+    if (from <= to) gaps.push(from === to ? `head ${from}` : `heads ${from} to ${to}`);
+  }
+  return gaps;
 }
 
 /** Walks the chain of heads once: form, numbers, links, signatures, and the witness. */
@@ -61,10 +87,11 @@ export function checkHeads(
   faults: FaultList,
 ): CheckedHeads {
   const streams = new Map<string, NamedStream>();
+  const retired = new Map<string, RetiredNote>();
   let count = 0;
   let last: HeadMark | undefined;
   let lastWitnessed: HeadMark | undefined;
-  if (witness?.heads.size === 0) faults.add('witness-empty', witness.file, 0);
+  if (witness) checkWitness(witness, faults);
   if (source.exists(HEADS_FILE)) {
     let expected: { head: number; hash: string } | undefined = HEADS_START;
     for (const { text, number, offset, whole } of lines(source.chunks(HEADS_FILE))) {
@@ -85,13 +112,22 @@ export function checkHeads(
       const witnessed = witness !== undefined && head.head <= witness.last;
       if (witnessed) lastWitnessed = last;
       noteStreams(streams, head, offset, witnessed);
+      for (const entry of head.retired ?? []) {
+        retired.set(entry.stream, { ...entry, head: head.head, headTime: head.time });
+      }
       expected = { head: head.head, hash };
     }
   } else if (keys.size > 0) faults.add('head-missing', HEADS_FILE, 0);
   if (witness && witness.last > (last?.head ?? 0)) {
     faults.add('witness-ahead', witness.file, 0, `head ${witness.last}`);
   }
-  return { count, last, lastWitnessed, streams };
+  return { count, last, lastWitnessed, streams, retired };
+}
+
+function checkWitness({ file, heads, forked, gaps }: Witness, faults: FaultList): void {
+  if (heads.size === 0) faults.add('witness-empty', file, 0);
+  for (const head of forked) faults.add('witness-forked', file, 0, `head ${head}`);
+  for (const gap of gaps) faults.add('witness-gap', file, 0, gap);
 }
 
 function checkLink(
@@ -139,17 +175,20 @@ function noteStreams(
   }
 }
 
+/** A place of a stream that a head vouches for. */
+export type NamedPosition = StreamPosition & { readonly head: number; readonly headTime: string };
+
 /** Every position at which heads name a stream, in their order; read again to keep memory flat. */
 export function* namedPositions(
   source: AuditSource,
   stream: string,
   named: NamedStream,
-): Generator<StreamPosition & { readonly head: number }> {
+): Generator<NamedPosition> {
   const length = named.lastOffset - named.firstOffset;
   for (const { text, offset } of lines(source.chunks(HEADS_FILE, named.firstOffset))) {
     if (offset > length) return;
     const head = parseHead(text);
     const position = head?.streams.find((at) => at.stream === stream);
-    if (head && position) yield { ...position, head: head.head };
+    if (head && position) yield { ...position, head: head.head, headTime: head.time };
   }
 }

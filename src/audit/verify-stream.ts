@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { hash as digest } from 'node:crypto';
-import {
-  HASH_SUFFIX_LENGTH,
-  linePrefix,
-  NO_HASH,
-  PREV_LENGTH,
-  type StreamPosition,
-} from './chain.ts';
+import { HASH_SUFFIX_LENGTH, linePrefix, NO_HASH, PREV_LENGTH } from './chain.ts';
 import type { FaultList } from './fault.ts';
+import type { RetiredStream } from './heads.ts';
 import { blocks } from './lines.ts';
 import { type LineView, OpenIntents, parseRecord, type RecordPlace } from './open-intents.ts';
-import { SEGMENT_NAME } from './segment.ts';
+import { firstSeqOf, SEGMENT_NAME } from './segment.ts';
 import type { AuditSource } from './source.ts';
+import type { NamedPosition } from './verify-heads.ts';
 
 const TIME_LENGTH = 24;
 
@@ -33,10 +29,20 @@ export interface CheckedStream {
   readonly stopped: boolean;
   /** Bytes of a last line that a crash cut short. */
   readonly tornBytes: number;
+  /** Records after the last one that is protected, and when they were written. */
+  readonly openWindow: number;
+  readonly openSince?: string;
+  readonly openUntil?: string;
   readonly policies: readonly PolicyInForce[];
 }
 
-type NamedPosition = StreamPosition & { readonly head: number };
+/** What is known of a stream before it is read. */
+export interface StreamFacts {
+  /** The last record that a signed (or witnessed) head names. */
+  readonly protectedSeq: number;
+  /** What was removed of it. */
+  readonly retired?: RetiredStream;
+}
 
 /** Checks one stream in one pass with flat memory. */
 export class StreamCheck {
@@ -44,6 +50,7 @@ export class StreamCheck {
   readonly #stream: string;
   readonly #prefix: string;
   readonly #faults: FaultList;
+  readonly #facts: StreamFacts;
   readonly #named: Iterator<NamedPosition>;
   #next: NamedPosition | undefined;
   readonly #open = new OpenIntents();
@@ -55,17 +62,22 @@ export class StreamCheck {
   #line = 0;
   #stopped = false;
   #tornBytes = 0;
+  #resumed = false;
+  #openSince: string | undefined;
+  #openUntil: string | undefined;
 
   constructor(
     source: AuditSource,
     stream: string,
     named: Iterable<NamedPosition>,
+    facts: StreamFacts,
     faults: FaultList,
   ) {
     this.#source = source;
     this.#stream = stream;
     this.#prefix = linePrefix(stream);
     this.#faults = faults;
+    this.#facts = facts;
     this.#named = named[Symbol.iterator]();
     this.#advance();
   }
@@ -76,10 +88,12 @@ export class StreamCheck {
       if (!SEGMENT_NAME.test(file)) this.#faults.add('file-unexpected', this.#path(file), 0);
     }
     const segments = files.filter((file) => SEGMENT_NAME.test(file));
+    this.#resume(segments[0]);
     segments.forEach((segment, index) => {
       this.#checkSegment(segment, index === segments.length - 1);
     });
     for (; this.#next; this.#advance()) this.#unmet(this.#next);
+    const openWindow = Math.max(0, this.#seq - this.#facts.protectedSeq);
     return {
       stream: this.#stream,
       records: this.#records,
@@ -87,8 +101,28 @@ export class StreamCheck {
       unknown: this.#open.places(),
       stopped: this.#stopped,
       tornBytes: this.#tornBytes,
+      openWindow,
+      ...(openWindow > 0 && this.#openSince && { openSince: this.#openSince }),
+      ...(openWindow > 0 && this.#openUntil && { openUntil: this.#openUntil }),
       policies: [...this.#policies.values()],
     };
+  }
+
+  /** Where the kept records go on when the ones before were retired. */
+  #resume(firstSegment: string | undefined): void {
+    const { retired } = this.#facts;
+    if (!retired) return;
+    const first = firstSegment === undefined ? retired.seq + 1 : firstSeqOf(firstSegment);
+    if (first === 1 || first > retired.seq + 1) return;
+    this.#resumed = true;
+    this.#seq = first - 1;
+    // A crash between signing and deleting leaves some that were to go: nothing says what they
+    // link to, but the heads still name them.
+    this.#prev = first === retired.seq + 1 ? retired.hash : undefined;
+    for (; this.#next && this.#next.seq < first; this.#advance()) {
+      const { seq, hash } = this.#next;
+      if (seq === retired.seq && hash !== retired.hash) this.#unmet(this.#next);
+    }
   }
 
   #path(segment: string): string {
@@ -160,6 +194,10 @@ export class StreamCheck {
     }
     this.#seq = seq;
     this.#prev = claimed;
+    if (seq > this.#facts.protectedSeq) {
+      this.#openUntil = text.slice(seqEnd + 9, seqEnd + 9 + TIME_LENGTH);
+      this.#openSince ??= this.#openUntil;
+    }
     const eventStart = seqEnd + ',"time":"'.length + TIME_LENGTH + 2;
     this.#follow({ bytes, text, start, end, eventStart, file: path, line: this.#line });
     return false;
@@ -173,7 +211,8 @@ export class StreamCheck {
       ? parseRecord(view)
       : {};
     this.#stopped = event.what === 'stopped';
-    if (this.#records === 1 && (event.what !== 'started' || this.#seq !== 1)) {
+    const begins = this.#records === 1 && !this.#resumed;
+    if (begins && (event.what !== 'started' || this.#seq !== 1)) {
       this.#faults.add('stream-start', view.file, view.line);
     }
     const { what, revision, sources } = event;

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { hash as digest, type KeyObject } from 'node:crypto';
 import { type Fault, FaultList } from './fault.ts';
-import { PUBLIC_KEY_FILE } from './heads.ts';
+import { HEADS_FILE, PUBLIC_KEY_FILE } from './heads.ts';
 import { readPublicKeys } from './signing-key.ts';
 import { type AuditSource, POLICIES_DIRECTORY } from './source.ts';
-import { checkHeads, type HeadMark, namedPositions, readWitness } from './verify-heads.ts';
+import {
+  checkHeads,
+  type HeadMark,
+  type NamedStream,
+  namedPositions,
+  type RetiredNote,
+  readWitness,
+} from './verify-heads.ts';
 import { type CheckedStream, type PolicyInForce, StreamCheck } from './verify-stream.ts';
 
 export interface VerifyOptions {
@@ -12,11 +19,11 @@ export interface VerifyOptions {
   readonly witness?: { readonly file: string; readonly chunks: Iterable<Buffer> };
   /** Public keys (PEM) to trust instead of those beside the audit. */
   readonly trustedKeys?: string;
+  /** What the auditor expects: records that were removed sooner are a fault. */
+  readonly leastRetentionMs?: number;
 }
 
 export interface VerifiedStream extends Omit<CheckedStream, 'policies'> {
-  /** Records after the last signed (and, with a witness, witnessed) head: not yet protected. */
-  readonly openWindow: number;
   readonly signed: boolean;
 }
 
@@ -29,6 +36,8 @@ export interface Verification {
   readonly heads: number;
   readonly lastHead?: HeadMark;
   readonly lastWitnessed?: HeadMark;
+  /** What was removed because its retention was over. */
+  readonly retired: readonly RetiredNote[];
 }
 
 /**
@@ -46,22 +55,24 @@ export function verifyAudit(source: AuditSource, options: VerifyOptions = {}): V
   const present = new Set(source.streams());
   for (const stream of [...names].sort()) {
     const named = heads.streams.get(stream);
+    const retired = heads.retired.get(stream);
+    if (retired) checkRetired(source, retired, named, options.leastRetentionMs, faults);
     if (!present.has(stream)) {
-      faults.add('head-unmet', stream, 0, 'the whole stream is missing');
+      const gone = retired && named && named.lastSigned.seq <= retired.seq;
+      if (!gone) faults.add('head-unmet', stream, 0, 'the whole stream is missing');
       continue;
     }
     const positions = named ? namedPositions(source, stream, named) : [];
-    const checked = new StreamCheck(source, stream, positions, faults).run();
-    const protectedAt = witness ? named?.lastWitnessed : named?.lastSigned;
-    const { policies, ...rest } = checked;
+    const protectedSeq = (witness ? named?.lastWitnessed : named?.lastSigned)?.seq ?? 0;
+    const facts = { protectedSeq, ...(retired && { retired }) };
+    const { policies, ...rest } = new StreamCheck(source, stream, positions, facts, faults).run();
+    for (const policy of policiesOf(retired)) {
+      inForce.set(`${policy.revision} ${policy.sources}`, policy);
+    }
     for (const policy of policies) {
       inForce.set(`${policy.revision} ${policy.sources}`, policy);
     }
-    streams.push({
-      ...rest,
-      openWindow: Math.max(0, checked.lastSeq - (protectedAt?.seq ?? 0)),
-      signed: named !== undefined,
-    });
+    streams.push({ ...rest, signed: named !== undefined });
   }
   checkPolicies(source, inForce.values(), faults);
   return {
@@ -72,7 +83,36 @@ export function verifyAudit(source: AuditSource, options: VerifyOptions = {}): V
     heads: heads.count,
     ...(heads.last && { lastHead: heads.last }),
     ...(heads.lastWitnessed && { lastWitnessed: heads.lastWitnessed }),
+    retired: [...heads.retired.values()],
   };
+}
+
+/** Records are written a little before the head that names them, and clocks are set. */
+const CLOCK_SLACK_MS = 60_000;
+
+/** That what was removed had been kept as long as it is said, as far as heads can tell. */
+function checkRetired(
+  source: AuditSource,
+  note: RetiredNote,
+  named: NamedStream | undefined,
+  leastMs: number | undefined,
+  faults: FaultList,
+): void {
+  const { stream, seq, time, retention, head } = note;
+  const removedAt = Date.parse(note.headTime);
+  const wanted = Math.max(retention, leastMs ?? 0);
+  let early = !(removedAt - Date.parse(time) >= wanted);
+  // The last head before the newest record that was removed: the record cannot be older.
+  for (const position of named ? namedPositions(source, stream, named) : []) {
+    if (position.seq >= seq) break;
+    early ||= Date.parse(position.headTime) - CLOCK_SLACK_MS > Date.parse(time);
+  }
+  if (early) faults.add('retired-early', stream, 0, `head ${head}, up to record ${seq}`);
+}
+
+function policiesOf(retired: RetiredNote | undefined): readonly PolicyInForce[] {
+  const { policies = [], head = 0 } = retired ?? {};
+  return policies.map((kept) => ({ ...kept, file: `${HEADS_FILE} head ${head}`, line: 0 }));
 }
 
 function publicKeys(

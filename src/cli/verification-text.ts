@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Verification } from '../audit/verify.ts';
-import { type Paint, printable } from './audit-text.ts';
+import { formatDuration } from '../model/duration.ts';
+import { type Paint, printable, timeText } from './audit-text.ts';
 
 const SHOWN_FAULTS = 50;
 const SHOWN_UNKNOWN = 20;
@@ -11,6 +12,7 @@ export function verificationText(result: Verification, witnessed: boolean, paint
     verdict(result, paint),
     ...faultLines(result),
     ...headLines(result, witnessed),
+    ...retiredLines(result),
     ...windowLines(result, witnessed),
     ...unknownLines(result),
   ].join('\n');
@@ -42,14 +44,31 @@ function headLines({ lastHead, lastWitnessed }: Verification, witnessed: boolean
   return [`${last} Last witnessed: ${head} of ${printable(time)}.`];
 }
 
+/** What is not there, and may not be: told apart from what somebody deleted. */
+function retiredLines({ retired }: Verification): string[] {
+  if (retired.length === 0) return [];
+  const until =
+    retired
+      .map(({ time }) => time)
+      .sort()
+      .at(-1) ?? '';
+  const least = formatDuration(Math.min(...retired.map(({ retention }) => retention)));
+  const what = some(retired.length, 'stream');
+  return [
+    `Removed by retention: of ${what}, up to ${timeText(until)} UTC, kept ${least} or longer.`,
+  ];
+}
+
 function windowLines({ streams, faultCount }: Verification, witnessed: boolean): string[] {
   const open = streams.filter(({ openWindow, tornBytes }) => openWindow > 0 || tornBytes > 0);
   if (open.length === 0 && faultCount > 0) return [];
   if (open.length === 0) return [`Open window: none, every record is ${protectedWord(witnessed)}.`];
-  const lines = open.map(({ stream, openWindow, tornBytes, signed }) => {
+  const lines = open.map(({ stream, openWindow, openSince, openUntil, tornBytes, signed }) => {
     const torn = tornBytes > 0 ? `, then ${tornBytes} bytes of a line that was cut short` : '';
     const never = signed ? '' : ' (no head names this stream)';
-    return `  ${printable(stream)}: ${some(openWindow, 'record')}${torn}${never}`;
+    const [since, until] = [timeText(openSince ?? ''), timeText(openUntil ?? '')];
+    const times = openWindow === 0 ? '' : ` of ${since} to ${until} UTC`;
+    return `  ${printable(stream)}: ${some(openWindow, 'record')}${times}${torn}${never}`;
   });
   return [
     `Open window: records not yet ${protectedWord(witnessed)}; a cut here is not seen.`,

@@ -64,7 +64,8 @@ function absolutePaths(settings: Settings, base: string): Settings {
   const at = (path: string) => resolve(base, path);
   const files = (pair: Settings['tls']) =>
     pair && { certificate: at(pair.certificate), key: at(pair.key) };
-  const { witness } = settings.audit;
+  const { witness, witnessToken, witnessCa } = settings.audit;
+  const elsewhere = witness === undefined || witness === 'stdout' || /^https:/.test(witness);
   return {
     ...settings,
     policy: settings.policy.map(at),
@@ -79,7 +80,9 @@ function absolutePaths(settings: Settings, base: string): Settings {
       ...settings.audit,
       directory: at(settings.audit.directory),
       signingKey: at(settings.audit.signingKey),
-      witness: witness === undefined || witness === 'stdout' ? witness : at(witness),
+      witness: elsewhere ? witness : at(witness),
+      witnessToken: witnessToken && at(witnessToken),
+      witnessCa: witnessCa && at(witnessCa),
     },
     administration: { socket: at(settings.administration.socket) },
   };

@@ -3,18 +3,16 @@ import { z } from 'zod';
 import { parseDuration } from '../model/duration.ts';
 
 /** `15s` -> milliseconds. */
-const duration = (byDefault: string) =>
-  z
-    .string()
-    .default(byDefault)
-    .transform((text, context) => {
-      const ms = parseDuration(text);
-      if (ms === undefined) {
-        context.addIssue({ code: 'custom', message: `"${text}" is not a duration such as 30s` });
-        return z.NEVER;
-      }
-      return ms;
-    });
+const durationText = z.string().transform((text, context) => {
+  const ms = parseDuration(text);
+  if (ms === undefined) {
+    context.addIssue({ code: 'custom', message: `"${text}" is not a duration such as 30s` });
+    return z.NEVER;
+  }
+  return ms;
+});
+
+const duration = (byDefault: string) => durationText.prefault(byDefault);
 
 /** `64MiB` -> bytes. */
 const size = (byDefault: string) =>
@@ -117,8 +115,27 @@ export const settingsSchema = z.strictObject({
         .describe('Ed25519 key of the signed heads; made on first start, read only by the signer.'),
       witness: z
         .string()
+        .refine(
+          (place) => !/^(?!https:)[a-z]+:\/\//.test(place),
+          'a collector is reached by https:',
+        )
         .optional()
-        .describe('Second path for signed heads; `stdout` for a log collector.'),
+        .describe(
+          'Second place for signed heads: a file (better on another disk), `stdout` for a log collector, or an `https:` URL that takes JSON lines by POST.',
+        ),
+      witnessToken: z
+        .string()
+        .optional()
+        .describe('File with the bearer token for the `https:` witness.'),
+      witnessCa: z
+        .string()
+        .optional()
+        .describe('PEM file with the authorities of the `https:` witness; default: those of Node.'),
+      retention: durationText
+        .optional()
+        .describe(
+          'No record is kept longer, and one that names no declared Target so long. Without it: as Targets say, and the longest of them.',
+        ),
       reserve: size('8MiB').describe('Disk space kept for outcomes that are owed when it is full.'),
       segment: size('256MiB').describe('A segment is closed at this size.'),
     })

@@ -96,7 +96,7 @@ describe('audit', () => {
 
   it('is signed to its end when it is closed, and private', async () => {
     const { directory, keyPath, witness } = place();
-    const audit = await open({ directory, signer: { keyPath, witness } });
+    const audit = await open({ directory, signer: { keyPath, witness: { place: witness } } });
     assert.equal(await append(audit, intentOf('a')), true);
     assert.equal(await append(audit, outcomeOf('a')), true);
     await audit.close();

@@ -291,7 +291,7 @@ describe('a gateway with faults', () => {
       );
       await rejects(
         start(`${world.settingsText()}\n${elsewhere}`),
-        /audit.*another gateway named test\.0 is writing to it/,
+        /audit.*another process is writing to it as test\.0/,
       );
       await works(connection);
       await connection.end();

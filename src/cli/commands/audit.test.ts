@@ -70,7 +70,7 @@ describe('audit commands', () => {
     assert.equal(lines.length, 3);
     assert.match(
       lines[0] ?? '',
-      /^2027-01-01 00:00:02\.000 {2}ALLOW {7}workload\/prod-weu\/payments\/checkout {2}data-orders\/orders {2}select shop\.orders {2}postern\.0\.2-11$/,
+      /^2027-01-01 00:00:05\.000 {2}ALLOW {7}workload\/prod-weu\/payments\/checkout {2}data-orders\/orders {2}select shop\.orders {2}postern\.0\.2-11$/,
     );
     assert.match(lines[2] ?? '', /gateway .*stopped: corpus$/);
   });
@@ -103,7 +103,7 @@ describe('audit commands', () => {
     // The kept policy was replaced above, and nothing else.
     assert.match(out, /^The audit does not verify: 1 fault in 54 records in 2 streams/);
     assert.match(out, /policies\/c+\.json {2}policy-changed: .*\(postern\.0\.2\/0+1\.jsonl:2\)/);
-    assert.match(out, /Last signed head: 6 of .* Last witnessed: 6 of /);
+    assert.match(out, /Last signed head: 8 of .* Last witnessed: 8 of /);
   });
 
   it('verify trusts a given key, not the one beside the audit', async () => {

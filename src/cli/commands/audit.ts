@@ -16,6 +16,7 @@ import { storyText } from '../audit-story.ts';
 import { painter, RecordLines } from '../audit-text.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
 import { verificationText } from '../verification-text.ts';
+import { registerPrune } from './audit-prune.ts';
 
 const FOLLOW_INTERVAL_MS = 250;
 
@@ -35,6 +36,7 @@ interface SearchOptions extends AuditPlaceOptions, SearchFilter {
 interface VerifyOptions extends AuditPlaceOptions {
   readonly witness?: string;
   readonly key?: string;
+  readonly retention?: string;
   readonly json?: boolean;
 }
 
@@ -73,7 +75,9 @@ Exit code: 0 done, 1 the audit does not verify, 2 usage, 3 it cannot be read.`,
   withPlace(audit.command('verify').description('check chain, signatures and completeness'))
     .option('--witness <file>', 'heads kept elsewhere: finds what was cut off or replaced')
     .option('--key <file>', 'trust these public keys (PEM), not those beside the audit')
+    .option('--retention <duration>', 'a fault when anything was removed sooner, e.g. 400d')
     .action((options: VerifyOptions) => run(() => verify(options, context)));
+  registerPrune(audit, context, run);
   withPlace(audit.command('show').argument('<id>', 'decision or session id'))
     .description('everything recorded about one decision or session')
     .action((id: string, options: TailOptions) => run(() => show(id, options, context)));
@@ -137,7 +141,9 @@ function outcomeOf({ record, outcome }: SearchHit): Parameters<RecordLines['line
 async function verify(options: VerifyOptions, context: CommandContext): Promise<ExitCode> {
   const source = directorySource(auditDirectory(options, context));
   const witness = options.witness && resolve(context.cwd, options.witness);
+  const leastRetentionMs = options.retention && durationOf('--retention', options.retention);
   const result = verifyAudit(source, {
+    ...(leastRetentionMs && { leastRetentionMs }),
     ...(witness && { witness: { file: witness, chunks: fileChunks(witness) } }),
     ...(options.key && { trustedKeys: readText(resolve(context.cwd, options.key)) }),
   });
@@ -185,6 +191,12 @@ function checkDecision(decision: string | undefined): void {
 function positiveInteger(option: string, text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new PosternError('usage', { problem: `${option} takes a count, not "${text}".` });
+}
+
+function durationOf(option: string, text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  throw new PosternError('usage', { problem: `${option} takes a duration, not "${text}".` });
 }
 
 /** As records have it: RFC 3339 in UTC with milliseconds. */
