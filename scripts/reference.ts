@@ -81,7 +81,7 @@ function typeText(node: Schema): string {
 
 /** One sample each, so that the labels show. */
 async function metricsTable(): Promise<string> {
-  const { meter, policyRead, print } = createMetrics({
+  const { meter, policyRead, spans, print } = createMetrics({
     sessionsByTarget: () => new Map([['t', 1]]),
     bufferedBytes: () => 0,
     auditAccepting: () => true,
@@ -93,6 +93,7 @@ async function metricsTable(): Promise<string> {
   meter.requestDecided('t', 'allow', '');
   meter.requestDone('t', 'ok', 1, 1);
   policyRead('accepted');
+  spans('exported', 1);
   const text = await print();
   const rows = [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\w+)\n(.*)/gm)]
     .map(([, name = '', help = '', type = '', sample = '']) => {
@@ -179,7 +180,7 @@ function denialTable(): string {
 }
 
 function code(value: unknown): string {
-  return `\`${String(value)}\``;
+  return `\`${typeof value === 'object' ? JSON.stringify(value) : String(value)}\``;
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -15,6 +15,7 @@ import { MysqlDoor } from '../gateway/mysql/door.ts';
 import type { GatewayParts } from '../gateway/parts.ts';
 import { SessionRegistry } from '../gateway/registry.ts';
 import { TicketStore } from '../gateway/ticket-store.ts';
+import type { Tracing } from '../gateway/tracing.ts';
 import { IdentityResolver } from '../identity/resolver.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import { PosternError } from '../model/errors.ts';
@@ -25,6 +26,7 @@ import type { Policy } from '../policy/policy.ts';
 import { retentionRules, signerOptions } from './audit-options.ts';
 import { readMaterial } from './material.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { type Exporting, exportMetrics, exportSpans } from './otlp.ts';
 import { PolicyFiles } from './policy-files.ts';
 import { FileWatch } from './reload.ts';
 import { RetentionTask } from './retention-task.ts';
@@ -72,6 +74,7 @@ export class Gateway {
   #reloading: Promise<unknown> = Promise.resolve();
   #http: HttpListener[] = [];
   #probes: HttpListener | undefined;
+  #exporting: Exporting[] = [];
 
   private constructor(options: GatewayOptions) {
     this.#o = options;
@@ -139,6 +142,7 @@ export class Gateway {
     this.#store = new PolicyStore(settings.audit.directory);
     const kept = this.#store.save(loaded.policy.revision, loaded.sources, clock.now());
     this.#identity = new IdentityResolver({ policy: loaded.policy, clock, log, readMaterial });
+    const tracing = await this.#export();
     this.#targets = new ServedTargets({ settings, clock, log, audit: this.#audit });
     const ids = new Identifiers();
     this.#refusals = new RefusalLog(this.#audit, clock, () => ids.decision());
@@ -146,6 +150,7 @@ export class Gateway {
       clock,
       log,
       meter: this.#metrics.meter,
+      ...(tracing && { tracing }),
       audit: this.#audit,
       refusals: this.#refusals,
       identity: this.#identity,
@@ -182,6 +187,22 @@ export class Gateway {
       clock,
       log,
     });
+  }
+
+  /** Spans and metrics over OTLP, where settings or the environment ask for them. */
+  async #export(): Promise<Tracing | undefined> {
+    const { settings, clock, log } = this.#o;
+    const options = {
+      settings: settings.observability.otlp,
+      environment: process.env,
+      instance: settings.instance,
+      clock,
+      log,
+      metrics: this.#metrics,
+    };
+    const [spans, metrics] = await Promise.all([exportSpans(options), exportMetrics(options)]);
+    for (const exporting of [spans, metrics]) if (exporting) this.#exporting.push(exporting);
+    return spans?.tracing;
   }
 
   async #listen(): Promise<void> {
@@ -324,6 +345,7 @@ export class Gateway {
     await this.#targets?.stop();
     this.#refusals?.flush();
     await this.#audit?.close();
+    await Promise.all(this.#exporting.map((exporting) => exporting.stop()));
   }
 
   async #drain(timeoutMs: number): Promise<void> {

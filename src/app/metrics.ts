@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Meter } from '../gateway/parts.ts';
+import type { MetricValues } from './otlp-metrics.ts';
 
 const LATENCY_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30];
 
@@ -12,9 +13,15 @@ export interface Gauges {
   targetReady(): ReadonlyMap<string, boolean>;
 }
 
+/** What became of a finished span; `dropped`: too many waited for the collector. */
+export type SpanFate = 'exported' | 'failed' | 'dropped';
+
 export interface Metrics {
   readonly meter: Meter;
   policyRead(result: 'accepted' | 'refused'): void;
+  spans(result: SpanFate, count: number): void;
+  /** The same for OTLP. */
+  values(): Promise<readonly MetricValues[]>;
   /** Prometheus text exposition format. */
   print(): Promise<string>;
 }
@@ -54,6 +61,12 @@ export function createMetrics(gauges: Gauges): Metrics {
     labelNames: ['result'],
     registers,
   });
+  const spans = new Counter({
+    name: 'postern_spans_total',
+    help: 'Spans for OTLP that were exported, refused by the collector, or dropped while it was slow.',
+    labelNames: ['result'],
+    registers,
+  });
   const rows = new Counter({
     name: 'postern_rows_total',
     help: 'Rows that went to principals.',
@@ -71,6 +84,8 @@ export function createMetrics(gauges: Gauges): Metrics {
   return {
     print: () => registry.metrics(),
     policyRead: (result) => policies.inc({ result }),
+    spans: (result, count) => spans.inc({ result }, count),
+    values: () => registry.getMetricsAsJSON(),
     meter: {
       loginDenied: (reason, target) => logins.inc({ reason, target }),
       sessionOpened: (target) => opened.inc({ target }),

@@ -32,6 +32,11 @@ function stream(name: string, segments: readonly (readonly [number, AuditEvent])
 
 const started: AuditEvent = { event: 'gateway', what: 'started', detail: 'x' };
 const denied = { decision: 'deny', reason: 'not-permitted', kind: 'delete' } as const;
+const elsewhere = {
+  source: '[2001:db8::7]:4071',
+  upstreamConnection: 81,
+  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+};
 const files = new Map([
   ...stream('p.0.1', [
     [
@@ -42,7 +47,7 @@ const files = new Map([
     ],
     [
       [6, intentOf('b', { ...denied, needs: ['delete shop.orders'], statement: 'DELETE x' })],
-      [9, intentOf('c', { principal: 'user/entra/1', session: 's-2' })],
+      [9, intentOf('c', { principal: 'user/entra/1', session: 's-2', ...elsewhere })],
     ],
   ]),
   ...stream('p.1.1', [
@@ -106,6 +111,16 @@ describe('search', () => {
       assert.deepEqual(found({ session: 's-3' }), ['d', 'e']);
       assert.deepEqual(found({ text: 'delete X' }), ['b']);
       assert.deepEqual(found({ decision: 'allow', object: 'shop.*', session: 's-3' }), ['e']);
+    });
+
+    it('finds by the ids that the logs of others have', () => {
+      assert.deepEqual(found({ source: '[2001:db8::7]:4071' }), ['c']);
+      assert.deepEqual(found({ source: '[2001:db8::7]' }), ['c']);
+      assert.deepEqual(found({ source: '[2001:db8::7]:407' }), []);
+      assert.deepEqual(found({ connection: '81' }), ['c']);
+      assert.deepEqual(found({ connection: '8' }), []);
+      assert.deepEqual(found({ trace: '4bf92f3577b34da6a3ce929d0e0e4736' }), ['c']);
+      assert.deepEqual(found({ trace: '00f067aa0ba902b7' }), []);
     });
 
     it('joins outcomes, in the order of the intents', () => {

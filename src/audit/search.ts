@@ -17,6 +17,12 @@ export interface SearchFilter {
   readonly object?: string;
   readonly id?: string;
   readonly session?: string;
+  /** Address of the peer: `10.4.7.19:51322`, or without the port. */
+  readonly source?: string;
+  /** The target's own connection id. */
+  readonly connection?: string;
+  /** Trace id that the caller stated. */
+  readonly trace?: string;
   /** Anywhere in statement or detail, without regard to case. */
   readonly text?: string;
 }
@@ -68,6 +74,7 @@ function* ready(queue: Map<string, SearchHit>, waiting: Set<string>): Generator<
 
 export function matches(record: AuditRecord, filter: SearchFilter): boolean {
   const { principal, target, decision, reason, kind, object, id, session, text } = filter;
+  const { source, connection, trace } = filter;
   const claimed = field(record, 'principal') ?? field(record, 'claimed');
   return (
     contains(claimed, principal) &&
@@ -77,6 +84,9 @@ export function matches(record: AuditRecord, filter: SearchFilter): boolean {
     equals(field(record, 'kind'), kind) &&
     equals(field(record, 'id'), id) &&
     equals(field(record, 'session'), session) &&
+    (source === undefined || comesFrom(field(record, 'source'), source)) &&
+    (connection === undefined || upstreamConnection(record) === Number(connection)) &&
+    (trace === undefined || field(record, 'traceparent')?.split('-')[1] === trace) &&
     (object === undefined || touches(record, object)) &&
     (text === undefined || mentions(record, text))
   );
@@ -93,6 +103,14 @@ function equals(value: string | undefined, wanted: string | undefined): boolean 
 
 function contains(value: string | undefined, wanted: string | undefined): boolean {
   return wanted === undefined || (value?.includes(wanted) ?? false);
+}
+
+function comesFrom(address: string | undefined, wanted: string): boolean {
+  return address === wanted || address?.startsWith(`${wanted}:`) === true;
+}
+
+function upstreamConnection(record: AuditRecord): number | undefined {
+  return 'upstreamConnection' in record ? record.upstreamConnection : undefined;
 }
 
 export function decisionOf(record: AuditRecord): string | undefined {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { PosternError, problemText } from '../model/errors.ts';
-import { type Settings, settingsSchema } from './settings.ts';
+import { type OtlpSettings, type Settings, settingsSchema } from './settings.ts';
 
 /** Settings with every path made absolute, relative to the file they were read from. */
 export interface ReadSettings {
@@ -84,6 +84,23 @@ function absolutePaths(settings: Settings, base: string): Settings {
       witnessToken: witnessToken && at(witnessToken),
       witnessCa: witnessCa && at(witnessCa),
     },
+    observability: { ...settings.observability, otlp: otlpPaths(settings.observability.otlp, at) },
     administration: { socket: at(settings.administration.socket) },
+  };
+}
+
+function otlpPaths(
+  otlp: OtlpSettings | undefined,
+  at: (path: string) => string,
+): OtlpSettings | undefined {
+  if (!otlp) return undefined;
+  const headers = Object.entries(otlp.headers).map(([name, from]) => [
+    name,
+    'file' in from ? { file: at(from.file) } : from,
+  ]);
+  return {
+    ...otlp,
+    headers: Object.fromEntries(headers),
+    ...(otlp.ca !== undefined && { ca: at(otlp.ca) }),
   };
 }

@@ -91,6 +91,39 @@ const listener = listenerFields.superRefine(({ accept, address }, context) => {
   });
 });
 
+const otlp = z
+  .strictObject({
+    endpoint: z
+      .url({ protocol: /^https?$/ })
+      .describe(
+        'Base address of an OTLP/HTTP collector; `/v1/traces` and `/v1/metrics` follow it.',
+      ),
+    headers: z
+      .record(
+        z.string().regex(/^[A-Za-z0-9-]+$/),
+        z.union([z.strictObject({ file: z.string() }), z.strictObject({ env: z.string() })]),
+      )
+      .default({})
+      .describe('Headers of every export; values are `{file}` or `{env}`, read anew each time.'),
+    ca: z
+      .string()
+      .optional()
+      .describe('PEM file of the authority of an https collector; default: those of Node.'),
+    timeout: duration('5s').describe('An export that takes longer is given up.'),
+    traces: z.boolean().default(true).describe('Export spans.'),
+    sampleRatio: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(1)
+      .describe(
+        'Share of the traces that begin here; a caller that states one has decided itself.',
+      ),
+    metrics: z.boolean().default(false).describe('Export what /metrics shows.'),
+    interval: duration('60s').describe('Between two exports of metrics.'),
+  })
+  .describe('Traces and metrics for OpenTelemetry.');
+
 /** Every setting of `postern serve`: type, default, meaning and check in one place. */
 export const settingsSchema = z.strictObject({
   instance: z
@@ -150,9 +183,10 @@ export const settingsSchema = z.strictObject({
   observability: z
     .strictObject({
       address: address.optional().describe('Plain HTTP for /healthz, /readyz and /metrics.'),
+      otlp: otlp.optional(),
     })
     .prefault({})
-    .describe('Health, readiness and Prometheus metrics.'),
+    .describe('Health, readiness, metrics and traces.'),
   limits: z
     .strictObject({
       requestBytes: size('64MiB').describe('Largest single request.'),
@@ -193,4 +227,5 @@ export const settingsSchema = z.strictObject({
 });
 
 export type Settings = z.output<typeof settingsSchema>;
+export type OtlpSettings = z.output<typeof otlp>;
 export type ListenerSettings = Settings['listeners'][number];
