@@ -11,7 +11,7 @@ import {
 } from './chain.ts';
 import type { Disk } from './disk.ts';
 import { Outage } from './outage.ts';
-import type { AuditEvent, AuditLog } from './record.ts';
+import type { AuditEvent, AuditLog, NewEvent } from './record.ts';
 import { Reserve } from './reserve.ts';
 import { Segment } from './segment.ts';
 import { serialiseEvent } from './serialise.ts';
@@ -74,7 +74,7 @@ export class FileLog implements AuditLog {
     this.#write([entryOf(started)]);
   }
 
-  append(event: AuditEvent, written?: (ok: boolean) => void): void {
+  append(event: NewEvent, written?: (ok: boolean) => void): void {
     this.#queue.push(entryOf(event, written));
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
@@ -258,7 +258,7 @@ export class FileLog implements AuditLog {
   };
 }
 
-function entryOf(event: AuditEvent, written?: (ok: boolean) => void): Entry {
+function entryOf(event: NewEvent, written?: (ok: boolean) => void): Entry {
   const owed =
     event.event === 'outcome' || event.event === 'session-closed' || event.event === 'gateway';
   return { fields: serialiseEvent(event), owed, written };

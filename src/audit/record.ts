@@ -99,7 +99,29 @@ export interface SessionEvent extends Origin {
   readonly durationMs?: number;
 }
 
-export interface RequestIntent extends Origin {
+/** What all requests of one session say alike. */
+export interface RequestOrigin extends Origin {
+  readonly upstreamConnection?: number;
+}
+
+/** What requests with the same statement say alike. */
+export interface RequestContent {
+  /** Text, normalised text, or absent, as the Target says. */
+  readonly statement?: string;
+  /** Set when the bytes are no UTF-8: each character of `statement` is then one byte. */
+  readonly statementEncoding?: 'latin1';
+  /** Set when `statement` is only the beginning: how many bytes the whole has. */
+  readonly statementCutFrom?: number;
+  /** sha256 of the exact bytes. */
+  readonly statementHash?: string;
+  readonly needs: readonly string[];
+  readonly schema?: string;
+  /** The caller's trace, from a comment of the statement or from its connection. */
+  readonly traceparent?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+export interface RequestIntent extends RequestOrigin, RequestContent {
   readonly event: 'intent';
   /** Decision id: what an error message shows and `explain ID` takes. */
   readonly id: string;
@@ -111,19 +133,25 @@ export interface RequestIntent extends Origin {
   /** Protocol command, e.g. COM_QUERY. */
   readonly command: string;
   readonly kind: string;
-  /** Text, normalised text, or absent, as the Target says. */
-  readonly statement?: string;
-  /** Set when the bytes are no UTF-8: each character of `statement` is then one byte. */
-  readonly statementEncoding?: 'latin1';
-  /** Set when `statement` is only the beginning: how many bytes the whole has. */
-  readonly statementCutFrom?: number;
-  /** sha256 of the exact bytes. */
-  readonly statementHash?: string;
-  readonly needs: readonly string[];
-  readonly schema?: string;
+}
+
+/**
+ * A `RequestIntent` in the parts that many have in common: `origin` and `content` are one object
+ * each per session and statement and never change, so that their text is made once.
+ */
+export interface IntentParts
+  extends Omit<RequestIntent, keyof RequestOrigin | keyof RequestContent> {
+  readonly origin: RequestOrigin;
+  readonly content: RequestContent;
+  /** Of the connection, when the content states none. */
   readonly traceparent?: string;
-  readonly tags?: Readonly<Record<string, string>>;
-  readonly upstreamConnection?: number;
+}
+
+/** What is handed to the audit. */
+export type NewEvent = AuditEvent | IntentParts;
+
+export function wholeIntent({ origin, content, ...own }: IntentParts): RequestIntent {
+  return { ...own, ...origin, ...content };
 }
 
 export interface RequestOutcome {
@@ -158,7 +186,7 @@ export interface AdministrationEvent {
  * made durable in the file: then nothing may go on that depended on it.
  */
 export interface AuditLog {
-  append(event: AuditEvent, written?: (ok: boolean) => void): void;
+  append(event: NewEvent, written?: (ok: boolean) => void): void;
   /** False while new requests must be denied (disk full, reserve in use). */
   readonly accepting: boolean;
   close(): Promise<void>;

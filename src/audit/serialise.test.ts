@@ -5,36 +5,68 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { intentOf, outcomeOf } from '../../test/support/audit-events.ts';
 import { CHAIN_START, chainLine, HASH_SUFFIX_LENGTH, linePrefix, NO_HASH } from './chain.ts';
-import type { AuditEvent } from './record.ts';
+import { type AuditEvent, type NewEvent, type RequestOutcome, wholeIntent } from './record.ts';
 import { serialiseEvent } from './serialise.ts';
 
+const plain = (event: object) => JSON.parse(JSON.stringify(event));
 const text = fc.string({ unit: 'binary', maxLength: 40 });
-const json = (event: AuditEvent) => JSON.parse(`{${serialiseEvent(event)}}`);
+const json = (event: NewEvent) => JSON.parse(`{${serialiseEvent(event)}}`);
 
 describe('serialise', () => {
   describe('serialiseEvent', () => {
     it('means what JSON.stringify means, for any text and number', () => {
-      const intent = fc.record(
+      const origin = fc.record({ principal: text, source: text, upstreamConnection: fc.integer() });
+      const content = fc.record(
         {
-          id: text,
           statement: text,
-          detail: text,
           needs: fc.array(text),
           schema: text,
           tags: fc.dictionary(text, text),
-          upstreamConnection: fc.integer(),
           statementCutFrom: fc.nat(),
-          traceparent: text,
         },
+        { requiredKeys: ['needs'] },
+      );
+      const own = fc.record(
+        { id: text, detail: text, command: text, traceparent: text },
         { requiredKeys: ['id'] },
       );
-      const outcome = fc.record({ rows: fc.nat(), bytes: fc.nat(), durationMs: fc.double() });
       fc.assert(
-        fc.property(intent, outcome, (changes, figures) => {
-          const { id, ...rest } = changes;
-          for (const event of [intentOf(id, rest), outcomeOf(id, figures)]) {
-            assert.deepEqual(json(event), JSON.parse(JSON.stringify(event)));
+        fc.property(own, origin, content, ({ id, ...rest }, from, about) => {
+          const { event, decision, revision, kind, command, rules, ...base } = intentOf(id);
+          const { session, method, verifiedBy, target } = base;
+          const parts = {
+            ...{ event, id, decision, rules, revision, command, kind, ...rest },
+            origin: { session, method, verifiedBy, target, ...from },
+            content: about,
+          };
+          const whole = wholeIntent(parts);
+          for (const one of [parts, whole]) {
+            // The second time parts come from what was kept.
+            for (let time = 0; time < 2; time += 1) assert.deepEqual(json(one), plain(whole));
           }
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it('means what JSON.stringify means for outcomes, which are made by hand', () => {
+      const fields: Record<keyof Omit<RequestOutcome, 'event'>, fc.Arbitrary<unknown>> = {
+        id: text,
+        session: text,
+        outcome: fc.constantFrom('ok', 'error', 'limited', 'killed', 'unknown'),
+        reason: fc.constantFrom('limit-time', 'revoked'),
+        errno: fc.nat(),
+        rows: fc.nat(),
+        bytes: fc.nat(),
+        durationMs: fc.double({ noNaN: true, noDefaultInfinity: true }),
+      };
+      const outcome = fc.record(fields, {
+        requiredKeys: ['id', 'session', 'outcome', 'rows', 'bytes', 'durationMs'],
+      });
+      fc.assert(
+        fc.property(outcome, (changes) => {
+          const event = outcomeOf('d-1', changes as Partial<RequestOutcome>);
+          assert.deepEqual(json(event), plain(event));
         }),
         { numRuns: 300 },
       );

@@ -3,7 +3,7 @@ import { deepEqual, equal, notEqual, rejects } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { account, grant, policy, role, target, workload } from '../../test/support/policy.ts';
-import type { AuditEvent } from '../audit/record.ts';
+import type { NewEvent } from '../audit/record.ts';
 import { PosternError } from '../model/errors.ts';
 import { silentLog } from '../model/log.ts';
 import type { AdminConnection, QueryResult } from '../target/mysql/connection.ts';
@@ -53,7 +53,7 @@ const declared = (privileges = 'select shop.orders') =>
     grants: [grant('read', READER, [account('prod/payments/checkout')])],
   });
 
-function brokerFor(fake: FakeTarget, record: (event: AuditEvent) => boolean = () => true) {
+function brokerFor(fake: FakeTarget, record: (event: NewEvent) => boolean = () => true) {
   const clock = new ManualClock();
   const broker = new Broker({
     installation: 'test',

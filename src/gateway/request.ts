@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { RequestIntent, RequestOutcome } from '../audit/record.ts';
-import type { StatementText } from '../audit/statement-text.ts';
+import {
+  type IntentParts,
+  type RequestContent,
+  type RequestOrigin,
+  type RequestOutcome,
+  wholeIntent,
+} from '../audit/record.ts';
 import type { Decision, Denied } from '../model/decision.ts';
 import type { Need } from '../model/request.ts';
 import type { StatementFeatures, StatementKind } from '../policy/analyse/analysis.ts';
@@ -20,17 +25,13 @@ export interface Question {
 }
 
 /** What the audit says about one request besides the decision. */
-export interface Account extends StatementText {
-  readonly needs: readonly string[];
-  readonly tags?: Readonly<Record<string, string>>;
-  readonly traceparent?: string;
-}
+export type Account = RequestContent;
 
 /** The answer to a question, with the record that must come first. */
 export interface Asked {
   readonly id: string;
   readonly decision: Decision;
-  readonly intent: RequestIntent;
+  readonly intent: IntentParts;
 }
 
 const DECISIONS_KEPT = 4_000;
@@ -43,6 +44,8 @@ const DECISIONS_KEPT = 4_000;
 export class RequestDesk {
   readonly #parts: GatewayParts;
   readonly #session: Session;
+  readonly #origin: RequestOrigin;
+  readonly #sourceIp: string;
   #cache = new Map<Question, Decision>();
   #cachedFor: Session['access'] | undefined;
   #timeless = false;
@@ -52,6 +55,8 @@ export class RequestDesk {
   constructor(parts: GatewayParts, session: Session) {
     this.#parts = parts;
     this.#session = session;
+    this.#origin = { ...session.origin, upstreamConnection: session.upstreamConnection };
+    this.#sourceIp = sourceIp(session.origin.source);
   }
 
   /** Decides one request and counts it; `intent` must be written before anything else happens. */
@@ -82,8 +87,8 @@ export class RequestDesk {
     this.#parts.audit.append({ event: 'outcome', id, session, ...facts, durationMs }, written);
   }
 
-  #trace(intent: RequestIntent, question: Question): void {
-    const trace = this.#session.trace?.request(intent, question.needs);
+  #trace(intent: IntentParts, question: Question): void {
+    const trace = this.#session.trace?.request(wholeIntent(intent), question.needs);
     this.#traced = trace && { id: intent.id, trace };
   }
 
@@ -127,7 +132,7 @@ export class RequestDesk {
       ? ({ effect: 'allow', rules: [], limits: {} } as const)
       : decideRequest(access, question, {
           now: this.#parts.clock.now(),
-          sourceIp: sourceIp(this.#session.origin.source),
+          sourceIp: this.#sourceIp,
         });
     if (this.#timeless) this.#cache.set(question, decision);
     return decision;
@@ -138,24 +143,23 @@ export class RequestDesk {
     id: string,
     command: string,
     question: Question,
-    account: Account,
+    content: Account,
     decision: Decision,
-  ): RequestIntent {
-    const session = this.#session;
+  ): IntentParts {
+    const { revision, traceparent } = this.#session;
     const why = decision.effect === 'deny' ? decision : decision.wouldDeny;
     return {
       event: 'intent',
       id,
-      ...session.origin,
-      revision: session.revision,
       decision: decision.effect === 'deny' ? 'deny' : why ? 'would-deny' : 'allow',
       ...(why && { reason: why.reason, detail: why.detail }),
       rules: decision.rules,
+      revision,
+      origin: this.#origin,
       command,
       kind: question.kind,
-      upstreamConnection: session.upstreamConnection,
-      ...(session.traceparent !== undefined && { traceparent: session.traceparent }),
-      ...account,
+      ...(traceparent !== undefined && content.traceparent === undefined && { traceparent }),
+      content,
     };
   }
 }

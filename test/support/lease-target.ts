@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Connection, type ConnectionOptions, createConnection } from 'mysql2/promise';
 import type { BootstrapOutcome } from '../../src/app/bootstrap-target.ts';
-import type { AuditEvent, AuditLog } from '../../src/audit/record.ts';
+import type { AuditLog, NewEvent } from '../../src/audit/record.ts';
 import { Broker, type BrokerOptions, type LendRequest } from '../../src/broker/broker.ts';
 import { certificateNames } from '../../src/broker/distinguished-name.ts';
 import { systemClock } from '../../src/model/clock.ts';
@@ -25,7 +25,7 @@ const TARGET = 'data/orders';
 /** A MariaDB with TLS and a declaration for it; brokers are made by the tests. */
 export class LeaseTarget {
   readonly directory = mkdtempSync(join(tmpdir(), 'postern-lease-'));
-  readonly events: AuditEvent[] = [];
+  readonly events: NewEvent[] = [];
   readonly #brokers: Broker[] = [];
   /** The product's timers do not keep a process alive; a test that waits for one must. */
   readonly #alive = setInterval(() => undefined, 60_000);
