@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Meter } from '../gateway/parts.ts';
 import type { MetricValues } from './otlp-metrics.ts';
-
-const LATENCY_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30];
+import { RequestDurations } from './request-durations.ts';
 
 /** What only the process can tell at scrape time. */
 export interface Gauges {
@@ -30,6 +29,8 @@ export interface Metrics {
 export function createMetrics(gauges: Gauges): Metrics {
   const registry = new Registry();
   const registers = [registry];
+  const allowed = new Tally();
+  const rows = new Tally();
   collectDefaultMetrics({ register: registry, prefix: 'postern_' });
   const logins = new Counter({
     name: 'postern_logins_denied_total',
@@ -54,6 +55,10 @@ export function createMetrics(gauges: Gauges): Metrics {
     help: 'Request decisions.',
     labelNames: ['target', 'effect', 'reason'],
     registers,
+    collect() {
+      const reason = '';
+      allowed.drain((target, count) => this.inc({ target, effect: 'allow', reason }, count));
+    },
   });
   const policies = new Counter({
     name: 'postern_policy_loads_total',
@@ -67,36 +72,53 @@ export function createMetrics(gauges: Gauges): Metrics {
     labelNames: ['result'],
     registers,
   });
-  const rows = new Counter({
+  new Counter({
     name: 'postern_rows_total',
     help: 'Rows that went to principals.',
     labelNames: ['target'],
     registers,
+    collect() {
+      rows.drain((target, count) => this.inc({ target }, count));
+    },
   });
-  const duration = new Histogram({
-    name: 'postern_request_duration_seconds',
-    help: 'From the decision to the last packet of the answer.',
-    labelNames: ['target', 'outcome'],
-    buckets: LATENCY_SECONDS,
-    registers,
-  });
+  const durations = new RequestDurations();
   addGauges(gauges, registers);
   return {
-    print: () => registry.metrics(),
+    print: async () => {
+      const made = AggregatorRegistry.aggregate([[await durations.values()]]);
+      return (await registry.metrics()) + (await made.metrics());
+    },
     policyRead: (result) => policies.inc({ result }),
     spans: (result, count) => spans.inc({ result }, count),
-    values: () => registry.getMetricsAsJSON(),
+    values: async () => [...(await registry.getMetricsAsJSON()), await durations.values()],
     meter: {
       loginDenied: (reason, target) => logins.inc({ reason, target }),
       sessionOpened: (target) => opened.inc({ target }),
       sessionClosed: (target, reason) => closed.inc({ target, reason }),
-      requestDecided: (target, effect, reason) => decisions.inc({ target, effect, reason }),
+      requestDecided: (target, effect, reason) => {
+        if (effect === 'allow') allowed.add(target, 1);
+        else decisions.inc({ target, effect, reason });
+      },
       requestDone: (target, outcome, durationMs, count) => {
-        duration.observe({ target, outcome }, durationMs / 1000);
-        rows.inc({ target }, count);
+        durations.observe(target, outcome, durationMs / 1000);
+        rows.add(target, count);
       },
     },
   };
+}
+
+/** Counts by target between two readings: a `Counter` would look its labels up each time. */
+class Tally {
+  readonly #counts = new Map<string, number>();
+
+  add(target: string, count: number): void {
+    this.#counts.set(target, (this.#counts.get(target) ?? 0) + count);
+  }
+
+  drain(into: (target: string, count: number) => void): void {
+    for (const [target, count] of this.#counts) into(target, count);
+    this.#counts.clear();
+  }
 }
 
 function addGauges(gauges: Gauges, registers: Registry[]): void {
