@@ -6,6 +6,9 @@ import { randomBytes } from 'node:crypto';
  * 2^31, because Connector/J takes them for signed and would KILL a negative number.
  */
 const FIRST_CONNECTION_ID = 0x4000_0000;
+/** As many processes as can have connection ids of their own. */
+export const MAX_WORKERS = 64;
+const CONNECTIONS_OF_A_WORKER = 0x4000_0000 / MAX_WORKERS;
 
 /**
  * Ids of this process's life: unique across restarts by 60 random bits, ordered within one, and
@@ -18,6 +21,12 @@ export class Identifiers {
   #decisions = 0;
   #sessions = 0;
   #connections = 0;
+  readonly #worker: number;
+
+  /** `worker`: which of the processes that share their ports, from 0. */
+  constructor(worker = 0) {
+    this.#worker = worker;
+  }
 
   /** Decision id, e.g. `d1x9k2m4q7ab-2f`: what error messages show and `explain` takes. */
   decision(): string {
@@ -30,9 +39,9 @@ export class Identifiers {
     return `s${this.#boot}-${this.#sessions.toString(36)}`;
   }
 
-  /** 32-bit connection id for a protocol greeting. */
+  /** 32-bit connection id for a protocol greeting; another one in each worker. */
   connection(): number {
-    this.#connections = (this.#connections + 1) % 0x3fff_ffff;
-    return FIRST_CONNECTION_ID + this.#connections;
+    this.#connections = (this.#connections + 1) % CONNECTIONS_OF_A_WORKER;
+    return FIRST_CONNECTION_ID + this.#connections * MAX_WORKERS + this.#worker;
   }
 }

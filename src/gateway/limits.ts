@@ -11,11 +11,20 @@ interface Share {
 /** After so long without a request a bucket is full again, and need not be remembered. */
 const REFILL_MS = 1_000;
 
+/** Budgets as a session sees them: at hand in this process, or asked for where they are kept. */
+export interface Limits {
+  /** False when the principal already has `limit` connections; otherwise counts one more. */
+  takeConnection(key: string, limit: number | undefined): boolean | Promise<boolean>;
+  returnConnection(key: string): void;
+  /** True when a request may go on at `perSecond`; no promise while tokens are at hand. */
+  takeRequest(key: string, perSecond: number): boolean | Promise<boolean>;
+}
+
 /**
  * Budgets by (principal, service class) over all targets. Connections are counted exactly; requests
  * are a token bucket that holds at most one second's worth.
  */
-export class LimitLedger {
+export class LimitLedger implements Limits {
   readonly #clock: Clock;
   readonly #shares = new Map<string, Share>();
 
@@ -23,7 +32,6 @@ export class LimitLedger {
     this.#clock = clock;
   }
 
-  /** False when the principal already has `limit` connections; otherwise counts one more. */
   takeConnection(key: string, limit: number | undefined): boolean {
     const share = this.#share(key);
     if (limit !== undefined && share.connections >= limit) return false;
@@ -39,8 +47,12 @@ export class LimitLedger {
     this.#forgetIfIdle(key, share);
   }
 
-  /** True when a request may go on at `perSecond`; takes one token. */
   takeRequest(key: string, perSecond: number): boolean {
+    return this.takeRequests(key, perSecond, 1) === 1;
+  }
+
+  /** As many whole tokens as there are, at most `wanted`. */
+  takeRequests(key: string, perSecond: number, wanted: number): number {
     const share = this.#share(key);
     const now = this.#clock.monotonic();
     if (share.refilledAt === 0) {
@@ -52,9 +64,15 @@ export class LimitLedger {
       share.tokens = Math.min(perSecond, share.tokens + earned);
     }
     share.refilledAt = now;
-    if (share.tokens < 1) return false;
-    share.tokens -= 1;
-    return true;
+    const taken = Math.min(wanted, Math.floor(share.tokens));
+    share.tokens -= taken;
+    return taken;
+  }
+
+  /** Tokens that were taken and not used; what exceeds a second's worth goes at the next take. */
+  returnRequests(key: string, count: number): void {
+    const share = this.#shares.get(key);
+    if (share) share.tokens += count;
   }
 
   connections(key: string): number {

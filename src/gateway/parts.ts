@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AuditLog } from '../audit/record.ts';
 import type { RefusalLog } from '../audit/refusal-log.ts';
-import type { Broker } from '../broker/broker.ts';
+import type { LendRequest } from '../broker/broker.ts';
+import type { TargetProblem } from '../broker/target-health.ts';
 import type { Settings } from '../config/settings.ts';
 import type { IdentityResolver } from '../identity/resolver.ts';
 import type { Tickets } from '../identity/ticket.ts';
 import type { Clock } from '../model/clock.ts';
+import type { Lease } from '../model/lease.ts';
 import type { Log } from '../model/log.ts';
+import type { Principal } from '../model/principal.ts';
 import type { DecisionEngine } from '../policy/decide.ts';
 import type { Identifiers } from './identifiers.ts';
-import type { BufferBudget, LimitLedger } from './limits.ts';
+import type { BufferBudget, Limits } from './limits.ts';
 import type { Session } from './live-session.ts';
 import type { SessionRegistry } from './registry.ts';
 import type { Tracing } from './tracing.ts';
@@ -21,6 +24,34 @@ export interface Meter {
   sessionClosed(target: string, reason: string): void;
   requestDecided(target: string, effect: 'allow' | 'deny' | 'would-deny', reason: string): void;
   requestDone(target: string, outcome: string, durationMs: number, rows: number): void;
+}
+
+/** Leases of one target, for a session: the broker itself, or the way to the process that has it. */
+export interface Lender {
+  /** Whether new sessions can be served at all. */
+  readonly ready: boolean;
+  readonly problem: TargetProblem | undefined;
+  /** Rejects with `lease-failed` or `audit-unwritable`. */
+  lend(request: LendRequest): Promise<Lease>;
+  /** Once per lease that was lent; again is harmless. */
+  release(lease: Lease): void;
+  /** The target refused its login: the next `lend` makes it anew. */
+  loginRefused(lease: Lease): void;
+  /** Resolves when the account is gone from the target. */
+  revoke(account: string): Promise<void>;
+}
+
+/** KILL of a session or of what it runs. */
+export interface Kill {
+  /** As the greeting or CONNECTION_ID() told it. */
+  readonly connectionId: number;
+  readonly what: 'query' | 'connection';
+}
+
+/** Who says KILL, and on which target. */
+export interface Asker {
+  readonly principal: Principal;
+  readonly target: string;
 }
 
 /** Everything a session may use; made once by `app/`. `engine` is swapped on reload. */
@@ -36,12 +67,14 @@ export interface GatewayParts {
   readonly identity: IdentityResolver;
   readonly tickets: Tickets;
   readonly ids: Identifiers;
-  readonly ledger: LimitLedger;
+  readonly ledger: Limits;
   readonly buffers: BufferBudget;
   readonly sessions: SessionRegistry;
   readonly limits: Settings['limits'];
   /** By target id. */
-  readonly brokers: ReadonlyMap<string, Broker>;
+  readonly brokers: ReadonlyMap<string, Lender>;
+  /** KILL of a session that another worker has; absent when there is none. */
+  readonly killElsewhere?: (asker: Asker, kill: Kill) => Promise<boolean>;
   engine: DecisionEngine;
   /** Re-decides a session under the rules of now; ends it when it has no right to go on. */
   refresh(session: Session): void;

@@ -59,9 +59,26 @@ export class RequestDesk {
     this.#sourceIp = sourceIp(session.origin.source);
   }
 
-  /** Decides one request and counts it; `intent` must be written before anything else happens. */
-  ask(command: string, question: Question, account: Account): Asked {
-    const decision = this.#decide(question);
+  /**
+   * Takes a request out of the principal's budget, before `ask`; false when it is spent. A promise
+   * only when the budget is kept in another process and none of it is at hand.
+   */
+  budget(question: Question): boolean | Promise<boolean> {
+    if (this.#refusal(question)) return true;
+    const decision = this.#decideByRules(question);
+    if (decision.effect === 'deny') return true;
+    const { requestsPerSecond } = decision.limits;
+    if (requestsPerSecond === undefined) return true;
+    const key = `${this.#session.budgetKey} ${decision.serviceClass ?? ''}`;
+    return this.#parts.ledger.takeRequest(key, requestsPerSecond);
+  }
+
+  /**
+   * Decides one request and counts it; `intent` must be written before anything else happens.
+   * `within`: what `budget` said.
+   */
+  ask(command: string, question: Question, account: Account, within = true): Asked {
+    const decision = this.#decide(question, within);
     const id = this.#parts.ids.decision();
     const why = decision.effect === 'deny' ? decision : decision.wouldDeny;
     const effect = decision.effect === 'deny' ? 'deny' : why ? 'would-deny' : 'allow';
@@ -93,7 +110,17 @@ export class RequestDesk {
   }
 
   /** The whole request decision in its fixed order; never throws. */
-  #decide(question: Question): Decision {
+  #decide(question: Question, within: boolean): Decision {
+    const refusal = this.#refusal(question);
+    if (refusal) return refusal;
+    const decision = this.#decideByRules(question);
+    if (decision.effect === 'deny' || within) return decision;
+    const { requestsPerSecond } = decision.limits;
+    return denied('limit-rate', `more than ${requestsPerSecond} requests per second`);
+  }
+
+  /** What denies before the rules are asked. */
+  #refusal(question: Question): Denied | undefined {
     const { ending } = this.#session;
     if (ending) return denied(ending.reason, ending.detail);
     if (!this.#parts.audit.accepting) {
@@ -104,19 +131,7 @@ export class RequestDesk {
     if (refusal && !(this.#parts.trustTargetOnly && refusal.reason.startsWith('statement-'))) {
       return denied(refusal.reason, refusal.detail);
     }
-    const decision = this.#decideByRules(question);
-    if (decision.effect === 'deny') return decision;
-    const { requestsPerSecond } = decision.limits;
-    if (
-      requestsPerSecond !== undefined &&
-      !this.#parts.ledger.takeRequest(
-        `${this.#session.budgetKey} ${decision.serviceClass ?? ''}`,
-        requestsPerSecond,
-      )
-    ) {
-      return denied('limit-rate', `more than ${requestsPerSecond} requests per second`);
-    }
-    return decision;
+    return undefined;
   }
 
   #decideByRules(question: Question): Decision {

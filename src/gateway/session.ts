@@ -179,7 +179,7 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
   const refuse = (reason: Denied['reason'], detail: string) =>
     refuseLogin(parts, door, { effect: 'deny', reason, detail, rules: admitted.rules }, known);
   const budget = `${principal.id} ${admitted.serviceClass}`;
-  if (!parts.ledger.takeConnection(budget, admitted.connectionLimit)) {
+  if (!(await parts.ledger.takeConnection(budget, admitted.connectionLimit))) {
     refuse('limit-connections', `more than ${admitted.connectionLimit} connections`);
     return;
   }

@@ -3,13 +3,13 @@ import type { Denied } from '../../model/decision.ts';
 import { frame } from '../../wire/mysql/framing.ts';
 import type { Message } from '../../wire/mysql/packet-assembler.ts';
 import type { DownstreamPayload } from '../../wire/mysql/payload.ts';
-import type { GatewayParts } from '../parts.ts';
+import type { GatewayParts, Kill } from '../parts.ts';
 import { RequestDesk } from '../request.ts';
 import { encodeDenial } from './accept.ts';
 import { AnswerRelay, sequenceOf } from './answer-relay.ts';
 import { Endings } from './endings.ts';
 import { type Inspection, type Inspector, NO_FEATURES } from './inspect.ts';
-import { killOwn } from './kill.ts';
+import { killOwn, notYours, plainOk } from './kill.ts';
 import type { Line } from './line.ts';
 import {
   cutOff,
@@ -91,8 +91,25 @@ export class Course {
   }
 
   decide(message: Message, inspection: Inspection): void {
+    const within = this.#desk.budget(inspection.question);
+    if (typeof within === 'boolean') return this.#decide(message, inspection, within);
+    const line = this.#line;
+    line.phase = 'recording';
+    line.session.busy = true;
+    within.then((enough) =>
+      this.endings.guard(() => {
+        const { ending } = line.session;
+        if (line.phase === 'recording') return this.#decide(message, inspection, enough);
+        if (line.phase !== 'ended' || !ending) return;
+        line.tell(ending, message.nextSequence);
+        this.endings.finish(ending);
+      }),
+    );
+  }
+
+  #decide(message: Message, inspection: Inspection, within: boolean): void {
     const { question, account, row } = inspection;
-    const { id, decision, intent } = this.#desk.ask(row.name, question, account);
+    const { id, decision, intent } = this.#desk.ask(row.name, question, account, within);
     const line = this.#line;
     line.phase = 'recording';
     line.session.busy = true;
@@ -130,12 +147,7 @@ export class Course {
     if (!running) return;
     const { row, kill } = running.inspection;
     if (row.answer === 'none') return;
-    if (kill) {
-      const { capabilities } = this.#o.downstream;
-      const { done, answer } = killOwn(this.#parts.sessions, line.session, kill, capabilities);
-      this.#tail = frame(answer, message.nextSequence);
-      return this.#conclude(running, done ? DONE : FAILED, this.#onOutcomeWritten);
-    }
+    if (kill) return this.#kill(kill, running, message.nextSequence);
     const { rowsPerRequest, requestTimeoutMs } = running.limits;
     line.phase = 'answering';
     running.forwarded = true;
@@ -143,6 +155,20 @@ export class Course {
     this.#answer.begin(RESPONSE_KINDS[row.answer], message.nextSequence, rowsPerRequest);
     if (requestTimeoutMs !== undefined) this.#limitTime(requestTimeoutMs);
     line.toUpstream.send(message.framed);
+  }
+
+  #kill(kill: Kill, running: Running, sequence: number): void {
+    const { sessions, killElsewhere } = this.#parts;
+    const { principal, target } = this.#line.session;
+    const asker = { principal, target: target.id };
+    const answer = (done: boolean) => {
+      const { capabilities } = this.#o.downstream;
+      this.#tail = frame(done ? plainOk(capabilities) : notYours(kill), sequence);
+      this.#conclude(running, done ? DONE : FAILED, this.#onOutcomeWritten);
+    };
+    const done = killOwn(sessions, asker, kill);
+    if (done || !killElsewhere) return answer(done);
+    killElsewhere(asker, kill).then((found) => this.endings.guard(() => answer(found)));
   }
 
   #limitTime(limitMs: number): void {

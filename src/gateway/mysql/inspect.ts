@@ -5,9 +5,10 @@ import { decodeComFieldList } from '../../wire/mysql/com-field-list.ts';
 import { decodeComProcessKill } from '../../wire/mysql/com-process-kill.ts';
 import { LAST_PREPARED_STATEMENT_ID } from '../../wire/mysql/com-stmt-execute.ts';
 import { COM } from '../../wire/mysql/commands.ts';
+import type { Kill } from '../parts.ts';
 import type { Account, Question } from '../request.ts';
 import { COMMANDS, type CommandRow } from './commands.ts';
-import { type Kill, parseKill } from './kill.ts';
+import { parseKill } from './kill.ts';
 import type { SessionState } from './session-state.ts';
 import type { StatementCache } from './statements.ts';
 

@@ -5,15 +5,8 @@ import { encodeErr } from '../../wire/mysql/err.ts';
 import { encodeOk, OK_HEADER } from '../../wire/mysql/ok.ts';
 import type { DownstreamPayload } from '../../wire/mysql/payload.ts';
 import { SERVER_STATUS_AUTOCOMMIT } from '../../wire/mysql/status.ts';
-import type { Session } from '../live-session.ts';
+import type { Asker, Kill } from '../parts.ts';
 import type { SessionRegistry } from '../registry.ts';
-
-/** KILL as a statement or COM_PROCESS_KILL. */
-export interface Kill {
-  /** As the greeting or CONNECTION_ID() told it. */
-  readonly connectionId: number;
-  readonly what: 'query' | 'connection';
-}
 
 /** Only the plain form: a number that a comment could hide is not looked for. */
 const KILL_TEXT = /^\s*kill\s+(?:(query|connection)\s+)?(\d{1,10})\s*;?\s*$/i;
@@ -26,23 +19,21 @@ export function parseKill(text: string): Kill | undefined {
 }
 
 /**
- * Ends what the principal itself runs, on whatever session of its own; other connections do not
- * exist for it, as for an account without PROCESS. Returns the answer for the wire.
+ * Ends what the asker itself runs, on whatever session of its own; other connections do not exist
+ * for it, as for an account without PROCESS. False when there is no such session here.
  */
-export function killOwn(
-  sessions: SessionRegistry,
-  session: Session,
-  kill: Kill,
-  capabilities: Capabilities,
-): { readonly done: boolean; readonly answer: DownstreamPayload } {
-  const victim = sessions.byConnection(kill.connectionId, session.target.id);
-  if (!victim || victim.principal.id !== session.principal.id) {
-    const message = `Postern: connection ${kill.connectionId} is not one of yours`;
-    return { done: false, answer: encodeErr({ errno: 1094, sqlState: 'HY000', message }) };
-  }
+export function killOwn(sessions: SessionRegistry, asker: Asker, kill: Kill): boolean {
+  const victim = sessions.byConnection(kill.connectionId, asker.target);
+  if (!victim || victim.principal.id !== asker.principal.id) return false;
   if (kill.what === 'query') victim.cancelRequest();
   else victim.end({ reason: 'session-killed', detail: 'KILL from another session of yours' });
-  return { done: true, answer: plainOk(capabilities) };
+  return true;
+}
+
+/** ER_NO_SUCH_THREAD. */
+export function notYours({ connectionId }: Kill): DownstreamPayload {
+  const message = `Postern: connection ${connectionId} is not one of yours`;
+  return encodeErr({ errno: 1094, sqlState: 'HY000', message });
 }
 
 export function plainOk(capabilities: Capabilities): DownstreamPayload {
