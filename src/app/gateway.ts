@@ -13,6 +13,7 @@ import { Listeners } from '../gateway/listeners.ts';
 import type { Session } from '../gateway/live-session.ts';
 import { MysqlDoor } from '../gateway/mysql/door.ts';
 import type { GatewayParts } from '../gateway/parts.ts';
+import { Ports } from '../gateway/ports.ts';
 import { SessionRegistry } from '../gateway/registry.ts';
 import { TicketStore } from '../gateway/ticket-store.ts';
 import type { Tracing } from '../gateway/tracing.ts';
@@ -62,6 +63,7 @@ export class Gateway {
   #targets!: ServedTargets;
   #lifecycle!: SessionLifecycle;
   #listeners!: Listeners;
+  #ports!: Ports;
   #identity!: IdentityResolver;
   readonly #tickets: TicketStore;
   #certificates!: ServerCertificates;
@@ -104,7 +106,7 @@ export class Gateway {
 
   /** Bound addresses by listener name, for ports that were given as 0. */
   get addresses(): ReadonlyMap<string, string> {
-    return this.#listeners.addresses;
+    return this.#ports.addresses;
   }
 
   get probeAddress(): string | undefined {
@@ -223,7 +225,8 @@ export class Gateway {
         });
       },
     });
-    await this.#listeners.open(settings.listeners);
+    this.#ports = new Ports(log, (listener, socket) => this.#listeners.accept(listener, socket));
+    await this.#ports.open(settings.listeners);
     this.#warnOfIdleListeners(this.#parts.engine.policy);
     const api = administrationApi({
       audit: this.#audit,
@@ -249,7 +252,7 @@ export class Gateway {
       this.#http.push(this.#probes);
     }
     log.info('the gateway is up', {
-      listeners: Object.fromEntries(this.#listeners.addresses),
+      listeners: Object.fromEntries(this.#ports.addresses),
       probes: this.#probes?.address,
       revision: this.revision,
     });
@@ -332,7 +335,7 @@ export class Gateway {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#watch?.stop();
-    this.#listeners?.stopAccepting();
+    this.#ports?.close();
     if (this.#parts) {
       this.#parts.draining = true;
       this.#record('stopping', `draining ${this.#sessions.size} sessions`, this.revision);

@@ -11,7 +11,10 @@ interface Share {
 /** After so long without a request a bucket is full again, and need not be remembered. */
 const REFILL_MS = 1_000;
 
-/** Budgets as a session sees them: at hand in this process, or asked for where they are kept. */
+/**
+ * Budgets as a session sees them: at hand in this process, or asked for where they are kept. No
+ * promise rejects: what cannot be asked for is not given.
+ */
 export interface Limits {
   /** False when the principal already has `limit` connections; otherwise counts one more. */
   takeConnection(key: string, limit: number | undefined): boolean | Promise<boolean>;

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { chmodSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { ListenerSettings } from '../config/settings.ts';
 import type { IdentityResult } from '../identity/result.ts';
-import { PosternError, problemText } from '../model/errors.ts';
-import { removeStaleSocket, requirePrivateFolder } from '../net/unix-socket.ts';
+import { problemText } from '../model/errors.ts';
 import type { GatewayParts } from './parts.ts';
 import { type Door, serveConnection } from './session.ts';
 import type { Destination } from './target-resolution.ts';
@@ -29,60 +27,16 @@ export interface ListenerParts {
   readonly door: (listener: ListenerSettings, accepted: Accepted) => Door;
 }
 
-/** Open ports. `close` stops accepting; live sessions go on. */
+/** What becomes of an accepted connection: TLS where it comes first, then its protocol's door. */
 export class Listeners {
   readonly #parts: ListenerParts;
-  readonly #servers: Server[] = [];
-  readonly addresses = new Map<string, string>();
   #handshakes = 0;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
   }
 
-  /** Rejects with `listen-failed` when any address cannot be had. */
-  async open(listeners: readonly ListenerSettings[]): Promise<void> {
-    for (const listener of listeners) await this.#open(listener);
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(
-      this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))),
-    );
-  }
-
-  /** Stops accepting without waiting for what is open. */
-  stopAccepting(): void {
-    for (const server of this.#servers) server.close();
-  }
-
-  async #open(listener: ListenerSettings): Promise<void> {
-    const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true });
-    server.on('connection', (socket) => this.#accept(listener, socket));
-    const at = listener.address;
-    if ('path' in at) {
-      requirePrivateFolder(at.path);
-      await removeStaleSocket(at.path);
-    }
-    return new Promise((resolve, reject) => {
-      server.once('error', (cause) => {
-        const address = 'path' in at ? at.path : `${at.host}:${at.port}`;
-        reject(new PosternError('listen-failed', { address, problem: problemText(cause) }, cause));
-      });
-      server.listen({ ...at, backlog: 1024 }, () => {
-        server.removeAllListeners('error');
-        server.on('error', (cause) =>
-          this.#parts.gateway.log.error('listener failed', { listener: listener.name, cause }),
-        );
-        if ('path' in at) chmodSync(at.path, 0o600);
-        this.addresses.set(listener.name, addressText(server));
-        this.#servers.push(server);
-        resolve();
-      });
-    });
-  }
-
-  #accept(listener: ListenerSettings, socket: Socket): void {
+  accept(listener: ListenerSettings, socket: Socket): void {
     const { gateway } = this.#parts;
     // An error on a socket nobody listens to would end the process.
     socket.on('error', () => undefined);
@@ -127,12 +81,6 @@ export class Listeners {
       gateway.log.debug('TLS with a peer failed', { source, problem: problemText(thrown) });
     }
   }
-}
-
-function addressText(server: Server): string {
-  const bound = server.address();
-  if (bound === null || typeof bound === 'string') return `unix:${bound}`;
-  return `${bound.address}:${bound.port}`;
 }
 
 function sourceText(socket: Socket): string {

@@ -73,7 +73,7 @@ export interface GatewayParts {
   readonly limits: Settings['limits'];
   /** By target id. */
   readonly brokers: ReadonlyMap<string, Lender>;
-  /** KILL of a session that another worker has; absent when there is none. */
+  /** KILL of a session that another worker has; never rejects. Absent when there is none. */
   readonly killElsewhere?: (asker: Asker, kill: Kill) => Promise<boolean>;
   engine: DecisionEngine;
   /** Re-decides a session under the rules of now; ends it when it has no right to go on. */

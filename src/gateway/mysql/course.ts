@@ -96,7 +96,7 @@ export class Course {
     const line = this.#line;
     line.phase = 'recording';
     line.session.busy = true;
-    within.then((enough) =>
+    void within.then((enough) =>
       this.endings.guard(() => {
         const { ending } = line.session;
         if (line.phase === 'recording') return this.#decide(message, inspection, enough);
@@ -168,7 +168,7 @@ export class Course {
     };
     const done = killOwn(sessions, asker, kill);
     if (done || !killElsewhere) return answer(done);
-    killElsewhere(asker, kill).then((found) => this.endings.guard(() => answer(found)));
+    void killElsewhere(asker, kill).then((found) => this.endings.guard(() => answer(found)));
   }
 
   #limitTime(limitMs: number): void {
