@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { X509Certificate } from 'node:crypto';
+import { type HashKeys, openHashKeys } from '../audit/hash-key.ts';
 import type { AuditLog } from '../audit/record.ts';
 import { installationName } from '../broker/account-name.ts';
 import { Broker } from '../broker/broker.ts';
@@ -36,10 +37,13 @@ interface TargetsOptions {
 export class ServedTargets {
   readonly brokers = new Map<string, Broker>();
   readonly #options: TargetsOptions;
+  readonly #hashKeys: HashKeys;
   readonly #served = new Map<string, ServedTarget>();
 
+  /** Throws `file-unreadable` when the keys of statement hashes cannot be read or made. */
   constructor(options: TargetsOptions) {
     this.#options = options;
+    this.#hashKeys = openHashKeys(options.settings.audit.hashKey);
   }
 
   get(target: Target): MysqlTargetParts {
@@ -123,7 +127,7 @@ export class ServedTargets {
         fingerprint: fingerprint(target),
         route,
         greeting: () => greeting,
-        statements: new StatementCache(target, settings.limits.analysisCache),
+        statements: new StatementCache(target, settings.limits.analysisCache, this.#hashKeys),
       };
     } catch (cause) {
       log.error('a target cannot be served', { target: target.id, problem: problemText(cause) });

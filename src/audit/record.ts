@@ -112,8 +112,12 @@ export interface RequestContent {
   readonly statementEncoding?: 'latin1';
   /** Set when `statement` is only the beginning: how many bytes the whole has. */
   readonly statementCutFrom?: number;
-  /** sha256 of the exact bytes. */
+  /** Set when the text is not recorded: how long it is. */
+  readonly statementBytes?: number;
+  /** `<key id>:<HMAC-SHA-256>` of the exact bytes, under the key of `audit.hashKey`. */
   readonly statementHash?: string;
+  /** The same over the parameters of a prepared statement, where the Target asks for it. */
+  readonly parametersHash?: string;
   readonly needs: readonly string[];
   readonly schema?: string;
   /** The caller's trace, from a comment of the statement or from its connection. */

@@ -23,6 +23,8 @@ export interface SearchFilter {
   readonly connection?: string;
   /** Trace id that the caller stated. */
   readonly trace?: string;
+  /** Any of these is the hash of the exact statement. */
+  readonly statementHashes?: readonly string[];
   /** Anywhere in statement or detail, without regard to case. */
   readonly text?: string;
 }
@@ -74,7 +76,7 @@ function* ready(queue: Map<string, SearchHit>, waiting: Set<string>): Generator<
 
 export function matches(record: AuditRecord, filter: SearchFilter): boolean {
   const { principal, target, decision, reason, kind, object, id, session, text } = filter;
-  const { source, connection, trace } = filter;
+  const { source, connection, trace, statementHashes } = filter;
   const claimed = field(record, 'principal') ?? field(record, 'claimed');
   return (
     contains(claimed, principal) &&
@@ -88,6 +90,7 @@ export function matches(record: AuditRecord, filter: SearchFilter): boolean {
     (connection === undefined || upstreamConnection(record) === Number(connection)) &&
     (trace === undefined || field(record, 'traceparent')?.split('-')[1] === trace) &&
     (object === undefined || touches(record, object)) &&
+    (statementHashes?.includes(field(record, 'statementHash') ?? '') ?? true) &&
     (text === undefined || mentions(record, text))
   );
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isUtf8 } from 'node:buffer';
-import { hash as digest } from 'node:crypto';
+import type { HashKeys } from './hash-key.ts';
 import type { RequestIntent } from './record.ts';
 
 /** Of a longer statement only so much is recorded, beside the hash of all of it. */
 const MAX_RECORDED_BYTES = 65_536;
+
+export type StatementMode = 'Text' | 'Normalised' | 'None';
 
 /** What must be known of a statement; an `Analysis` is one. */
 export interface StatementFacts {
@@ -16,25 +18,37 @@ export interface StatementFacts {
 /** The fields of an intent that speak of the text. */
 export type StatementText = Pick<
   RequestIntent,
-  'statement' | 'statementEncoding' | 'statementCutFrom' | 'statementHash'
+  'statement' | 'statementEncoding' | 'statementCutFrom' | 'statementBytes' | 'statementHash'
 >;
 
 /**
  * What the audit says of a statement's text, as `Target.audit.statements` asks for. A statement
- * whose literals may be credentials leaves only its hash. `Text` is lossless: bytes that are no
- * UTF-8 are recorded one character per byte and marked.
+ * whose literals may be credentials, and one that was not understood where literals are to be left
+ * out, leaves only its length and its hash. `Text` is lossless: bytes that are no UTF-8 are recorded
+ * one character per byte and marked.
  */
 export function statementText(
   bytes: Buffer,
   facts: StatementFacts,
-  mode: 'Text' | 'Normalised' | 'None',
+  mode: StatementMode,
+  keys: HashKeys,
 ): StatementText {
-  const statementHash = digest('sha256', bytes, 'hex');
-  if (mode === 'None' || facts.features.mayHoldCredentials) return { statementHash };
-  if (mode === 'Text') return { ...exactText(bytes), statementHash };
+  const statementHash = keys.hash(bytes);
   const { normalised } = facts;
-  if (normalised === undefined) return { statementHash };
+  if (mode === 'Text' && mayBeRead(facts, mode)) return { ...exactText(bytes), statementHash };
+  if (!mayBeRead(facts, mode) || normalised === undefined) {
+    return { statementBytes: bytes.length, statementHash };
+  }
   return { ...exactText(Buffer.from(normalised, 'utf8')), statementHash };
+}
+
+/** Whether a piece of the text, such as the place that was not understood, may be recorded. */
+export function mayBeQuoted(facts: StatementFacts, mode: StatementMode): boolean {
+  return mode === 'Text' && mayBeRead(facts, mode);
+}
+
+function mayBeRead({ features }: StatementFacts, mode: StatementMode): boolean {
+  return mode !== 'None' && !features.mayHoldCredentials;
 }
 
 function exactText(bytes: Buffer): Omit<StatementText, 'statementHash'> {

@@ -4,8 +4,7 @@ import { resolve } from 'node:path';
 import { readSettings } from '../config/read.ts';
 import { PosternError } from '../model/errors.ts';
 import type { CommandContext } from './command.ts';
-
-const SETTINGS_FILE = 'postern.yaml';
+import { SETTINGS_FILE } from './declaration.ts';
 
 export interface AuditPlaceOptions {
   readonly dir?: string;

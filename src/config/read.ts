@@ -80,6 +80,7 @@ function absolutePaths(settings: Settings, base: string): Settings {
       ...settings.audit,
       directory: at(settings.audit.directory),
       signingKey: at(settings.audit.signingKey),
+      hashKey: at(settings.audit.hashKey),
       witness: elsewhere ? witness : at(witness),
       witnessToken: witnessToken && at(witnessToken),
       witnessCa: witnessCa && at(witnessCa),

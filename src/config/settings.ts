@@ -146,6 +146,12 @@ export const settingsSchema = z.strictObject({
         .string()
         .default('./audit-signing-key.pem')
         .describe('Ed25519 key of the signed heads; made on first start, read only by the signer.'),
+      hashKey: z
+        .string()
+        .default('./audit-hash-key')
+        .describe(
+          'Keys of the hashes of statements, one per line; made on first start. A line added at the end is the new key.',
+        ),
       witness: z
         .string()
         .refine(

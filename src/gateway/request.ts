@@ -21,7 +21,12 @@ export interface Question {
   readonly needs: readonly Need[];
   readonly features: StatementFeatures;
   /** Set when the request must not be forwarded whatever the rules say (invariant 2). */
-  readonly refusal?: Pick<Denied, 'reason' | 'detail'>;
+  readonly refusal?: Refusal;
+}
+
+export interface Refusal extends Pick<Denied, 'reason' | 'detail'> {
+  /** What the audit says instead of `detail`, when that quotes a text that is not to be recorded. */
+  readonly recorded?: string;
 }
 
 /** What the audit says about one request besides the decision. */
@@ -167,7 +172,7 @@ export class RequestDesk {
       event: 'intent',
       id,
       decision: decision.effect === 'deny' ? 'deny' : why ? 'would-deny' : 'allow',
-      ...(why && { reason: why.reason, detail: why.detail }),
+      ...(why && { reason: why.reason, detail: recordedDetail(why, question.refusal) }),
       rules: decision.rules,
       revision,
       origin: this.#origin,
@@ -185,6 +190,10 @@ function isTimeless(access: Access): boolean {
     access.grants.every((grant) => grant.when.length === 0 && grant.expires === undefined) &&
     access.denies.every((deny) => deny.when.length === 0)
   );
+}
+
+function recordedDetail({ detail }: Denied, refusal: Refusal | undefined): string {
+  return refusal?.detail === detail ? (refusal.recorded ?? detail) : detail;
 }
 
 function denied(reason: Denied['reason'], detail: string): Denied {

@@ -14,7 +14,7 @@ function target(name: string, hostnames: readonly string[]): Target {
     labels: {},
     expose: { service: `${name}-db`, port: 3306, hostnames },
     enforcement: 'Enforce',
-    audit: { statements: 'Text', retentionMs: 1 },
+    audit: { statements: 'Text', parameters: 'None', retentionMs: 1 },
     system: { type: 'http' },
   };
 }

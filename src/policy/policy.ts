@@ -184,6 +184,7 @@ export interface Target {
   readonly enforcement: Enforcement;
   readonly audit: {
     readonly statements: 'Text' | 'Normalised' | 'None';
+    readonly parameters: 'None' | 'Hash';
     readonly retentionMs: number;
   };
   readonly system: TargetSystem;

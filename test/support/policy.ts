@@ -71,7 +71,7 @@ export function target(id = ORDERS, over: Partial<Target> = {}): Target {
     labels: { env: 'prod' },
     expose: { port: 3306, hostnames: [] },
     enforcement: 'Enforce',
-    audit: { statements: 'Text', retentionMs: 0 },
+    audit: { statements: 'Text', parameters: 'None', retentionMs: 0 },
     system: {
       type: 'mariadb',
       endpoints: [{ host: 'db.example', port: 3306, role: 'Primary' }],

@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { readHashKeys } from '../../audit/hash-key.ts';
 import type { ReadOptions } from '../../audit/read.ts';
 import { findStory, type SearchFilter, type SearchHit, search } from '../../audit/search.ts';
 import { directorySource, fileChunks } from '../../audit/source.ts';
 import { Follower, lastRecords } from '../../audit/tail.ts';
 import { verifyAudit } from '../../audit/verify.ts';
+import { readSettings } from '../../config/read.ts';
 import { systemClock } from '../../model/clock.ts';
 import { parseDuration } from '../../model/duration.ts';
 import { PosternError, problemText } from '../../model/errors.ts';
@@ -15,6 +17,7 @@ import { type AuditPlaceOptions, auditDirectory } from '../audit-place.ts';
 import { storyText } from '../audit-story.ts';
 import { painter, RecordLines } from '../audit-text.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
+import { SETTINGS_FILE } from '../declaration.ts';
 import { verificationText } from '../verification-text.ts';
 import { registerPrune } from './audit-prune.ts';
 
@@ -27,6 +30,9 @@ interface TailOptions extends AuditPlaceOptions {
 }
 
 interface SearchOptions extends AuditPlaceOptions, SearchFilter {
+  readonly likeStatement?: string;
+  readonly statementHash?: string;
+  readonly hashKey?: string;
   readonly since?: string;
   readonly until?: string;
   readonly limit?: string;
@@ -71,6 +77,9 @@ Exit code: 0 done, 1 the audit does not verify, 2 usage, 3 it cannot be read.`,
     .option('--connection <id>', 'connection id of the target, as its own logs have it')
     .option('--trace <id>', 'trace id that the caller stated')
     .option('--text <text>', 'in the statement or detail')
+    .option('--like-statement <sql>', 'exactly this statement, also where only its hash is kept')
+    .option('--statement-hash <hash>', 'statements with this hash')
+    .option('--hash-key <file>', 'keys for --like-statement (default: as in postern.yaml)')
     .option('--since <time>', 'RFC 3339 time, or so long ago: 15m, 2h, 7d')
     .option('--until <time>', 'the same')
     .option('--limit <count>', 'stop after so many')
@@ -118,7 +127,8 @@ async function searchAudit(options: SearchOptions, context: CommandContext): Pro
   const text = new RecordLines(context.interactive);
   let found = 0;
   let last: string | undefined;
-  for (const hit of search(source, options, { ...window, unreadable: warnOf(context) })) {
+  const filter = { ...options, ...statementFilter(options, context) };
+  for (const hit of search(source, filter, { ...window, unreadable: warnOf(context) })) {
     found += 1;
     if ('id' in hit.record) last = hit.record.id;
     if (options.json) printLines(hit, context);
@@ -129,6 +139,20 @@ async function searchAudit(options: SearchOptions, context: CommandContext): Pro
   context.err(found === 1 ? '1 record' : `${found} records`);
   if (last) context.err(`Everything about one: postern audit show ${last}`);
   return 0;
+}
+
+function statementFilter(
+  { likeStatement, statementHash, hashKey, config }: SearchOptions,
+  context: CommandContext,
+): Pick<SearchFilter, 'statementHashes'> {
+  if (likeStatement === undefined) {
+    return statementHash === undefined ? {} : { statementHashes: [statementHash] };
+  }
+  const path =
+    hashKey === undefined
+      ? readSettings(resolve(context.cwd, config ?? SETTINGS_FILE)).settings.audit.hashKey
+      : resolve(context.cwd, hashKey);
+  return { statementHashes: readHashKeys(path).hashes(Buffer.from(likeStatement)) };
 }
 
 function printLines(hit: SearchHit, context: CommandContext): void {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { target } from '../../../test/support/policy.ts';
+import { HashKeys } from '../../audit/hash-key.ts';
 import { Inspector } from './inspect.ts';
 import { SessionState, TRACKED_VARIABLES } from './session-state.ts';
 import { StatementCache } from './statements.ts';
@@ -16,7 +17,10 @@ const fieldList = (name: Buffer) => Buffer.concat([Buffer.of(0x04), name, Buffer
 function inspector(): Inspector {
   const state = new SessionState(true);
   state.learn(['', 'utf8mb4', SHOP_HEX, TRACKED_VARIABLES.join(','), '1']);
-  return new Inspector(state, new StatementCache(target(), 100));
+  return new Inspector(
+    state,
+    new StatementCache(target(), 100, new HashKeys([], Buffer.alloc(32))),
+  );
 }
 
 describe('inspect', () => {

@@ -29,6 +29,9 @@ export const NO_FEATURES: StatementFeatures = {
 };
 const NOTHING_NEEDED: Account = { needs: [] };
 
+/** Command, statement id, flags and iteration count; what follows are the parameters. */
+const EXECUTE_HEADER_LENGTH = 10;
+
 const ASCII_NAME = /^[\x20-\x7e]+$/;
 
 const UNKNOWN_COMMAND: CommandRow = {
@@ -69,14 +72,18 @@ export class Inspector {
       case COM.COM_STMT_FETCH:
         return this.#execution(row, payload);
       case COM.COM_PROCESS_KILL:
-        return killing(row, { ...decodeComProcessKill(payload), what: 'connection' });
+        return killing(
+          row,
+          { ...decodeComProcessKill(payload), what: 'connection' },
+          this.#statements,
+        );
       case COM.COM_FIELD_LIST:
         return this.#fieldList(row, payload);
       case COM.COM_INIT_DB:
         return {
           row,
           question: { kind: 'use', needs: [], features: NO_FEATURES },
-          account: { needs: [], statement: `USE ${payload.toString('utf8', 1, 257)}` },
+          account: this.#statements.spoken(`USE ${payload.toString('utf8', 1, 257)}`),
         };
       default:
         return { row, question: other(), account: NOTHING_NEEDED };
@@ -117,7 +124,7 @@ export class Inspector {
     const known = this.#statements.get(text, mode, schema);
     if (known.question.kind === 'kill-query' && !known.question.refusal) {
       const kill = row.name === 'COM_QUERY' ? parseKill(text.toString('latin1')) : undefined;
-      if (kill) return killing(row, kill);
+      if (kill) return killing(row, kill, this.#statements);
       return refused(row, 'statement-kind', 'write KILL QUERY and a number, as a plain statement');
     }
     return { row, question: known.question, account: known.account };
@@ -127,7 +134,13 @@ export class Inspector {
     const id = payload.length >= 5 ? payload.readUInt32LE(1) : 0;
     const prepared =
       id === LAST_PREPARED_STATEMENT_ID ? this.#lastPrepared : this.#prepared.get(id);
-    if (prepared) return { row, question: prepared.question, account: prepared.account };
+    if (prepared) {
+      const bound = row.name === 'COM_STMT_EXECUTE' && payload.length > EXECUTE_HEADER_LENGTH;
+      const account = bound
+        ? this.#statements.withParameters(prepared.account, payload.subarray(EXECUTE_HEADER_LENGTH))
+        : prepared.account;
+      return { row, question: prepared.question, account };
+    }
     return refused(row, 'command-denied', 'no statement with this id was prepared and allowed');
   }
 
@@ -146,10 +159,11 @@ export class Inspector {
   }
 }
 
-function killing(row: CommandRow, kill: Kill): Inspection {
-  const statement = `KILL ${kill.what.toUpperCase()} ${kill.connectionId}`;
+function killing(row: CommandRow, kill: Kill, statements: StatementCache): Inspection {
+  const what = `KILL ${kill.what.toUpperCase()}`;
   const question = { ...other(), kind: 'kill-query' } as const;
-  return { row, question, account: { needs: [], statement }, kill };
+  const account = statements.spoken(`${what} ${kill.connectionId}`, `${what} ?`);
+  return { row, question, account, kill };
 }
 
 function other(): Question {

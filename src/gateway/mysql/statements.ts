@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { statementText } from '../../audit/statement-text.ts';
+import type { HashKeys } from '../../audit/hash-key.ts';
+import { mayBeQuoted, statementText } from '../../audit/statement-text.ts';
 import { boundedTags, traceparentFrom } from '../../audit/trace-context.ts';
 import type { DenialReason } from '../../model/decision.ts';
 import { objectText } from '../../model/request.ts';
@@ -25,12 +26,14 @@ const LONGEST_KEPT_BYTES = 16_384;
 export class StatementCache {
   #target: Target;
   readonly #capacity: number;
+  readonly #keys: HashKeys;
   #young = new Map<string, KnownStatement>();
   #old = new Map<string, KnownStatement>();
 
-  constructor(target: Target, capacity: number) {
+  constructor(target: Target, capacity: number, keys: HashKeys) {
     this.#target = target;
     this.#capacity = capacity;
+    this.#keys = keys;
   }
 
   /** The Target as it is declared now; what was kept under another setting of its audit is not. */
@@ -57,6 +60,19 @@ export class StatementCache {
     return known;
   }
 
+  /** What the audit says of a command that says the same as a statement; `shape` as normalised. */
+  spoken(statement: string, shape = statement): Account {
+    const facts = { features: { mayHoldCredentials: false }, normalised: shape };
+    const mode = this.#target.audit.statements;
+    return { needs: [], ...statementText(Buffer.from(statement), facts, mode, this.#keys) };
+  }
+
+  /** The same account with the parameters, which are only read during the call. */
+  withParameters(account: Account, parameters: Buffer): Account {
+    if (this.#target.audit.parameters === 'None') return account;
+    return { ...account, parametersHash: this.#keys.hash(parameters) };
+  }
+
   #analyse(text: Buffer, mode: LexerMode, schema: string | undefined): KnownStatement {
     const { system, audit } = this.#target;
     const caseInsensitiveNames = 'caseInsensitiveNames' in system && system.caseInsensitiveNames;
@@ -64,13 +80,14 @@ export class StatementCache {
       caseInsensitiveNames,
       dialect: system.type === 'mysql' ? 'mysql' : 'mariadb',
     });
-    const tags = analysis.ok ? boundedTags(analysis.commentTags) : {};
-    const traceparent = traceparentFrom(tags);
+    const found = analysis.ok ? boundedTags(analysis.commentTags) : {};
+    const traceparent = traceparentFrom(found);
+    const tags = audit.statements === 'None' ? {} : found;
     return {
       analysis,
-      question: questionOf(analysis),
+      question: questionOf(analysis, mayBeQuoted(analysis, audit.statements)),
       account: {
-        ...statementText(text, analysis, audit.statements),
+        ...statementText(text, analysis, audit.statements, this.#keys),
         needs: analysis.ok
           ? analysis.needs.map((need) => `${need.action} ${objectText(need.object)}`)
           : [],
@@ -87,9 +104,14 @@ const REASONS: Readonly<Record<(Analysis & { ok: false })['problem'], DenialReas
   charset: 'statement-charset',
 };
 
-function questionOf(analysis: Analysis): Question {
+function questionOf(analysis: Analysis, quoted: boolean): Question {
   const { kind, features } = analysis;
   if (analysis.ok) return { kind, features, needs: analysis.needs };
-  const refusal = { reason: REASONS[analysis.problem], detail: analysis.detail };
+  const { problem, detail, plainDetail } = analysis;
+  const refusal = {
+    reason: REASONS[problem],
+    detail,
+    ...(!quoted && { recorded: plainDetail }),
+  };
   return { kind, features, needs: [], refusal };
 }

@@ -97,5 +97,7 @@ export type Analysis =
       readonly problem: 'unparsed' | 'kind' | 'charset';
       /** For a person: what was not understood or is not allowed, and what to write instead. */
       readonly detail: string;
+      /** The same without any piece of the text. */
+      readonly plainDetail: string;
       readonly features: StatementFeatures;
     };

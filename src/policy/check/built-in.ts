@@ -71,7 +71,7 @@ export const POSTERN_TARGET: Target = {
   labels: { app: 'postern' },
   expose: { service: 'postern', port: 1, hostnames: [] },
   enforcement: 'Enforce',
-  audit: { statements: 'Text', retentionMs: 34_560_000_000 },
+  audit: { statements: 'Text', parameters: 'None', retentionMs: 34_560_000_000 },
   system: { type: 'postern' },
 };
 

@@ -42,7 +42,11 @@ function readTarget(document: TargetDocument, report: Report): Target | undefine
       ...(localPort !== undefined && { localPort }),
     },
     enforcement: spec.enforcement,
-    audit: { statements: spec.audit.statements, retentionMs: spec.audit.retention },
+    audit: {
+      statements: spec.audit.statements,
+      parameters: spec.audit.parameters,
+      retentionMs: spec.audit.retention,
+    },
     system,
   };
 }

@@ -110,7 +110,13 @@ export const targetSpec = z
         statements: z
           .enum(['Text', 'Normalised', 'None'])
           .default('Normalised')
-          .describe('How statements are recorded; `Normalised` has `?` for literals.'),
+          .describe(
+            'How statements are recorded: as they are, with `?` for literals, or by a keyed hash alone.',
+          ),
+        parameters: z
+          .enum(['None', 'Hash'])
+          .default('None')
+          .describe('Whether parameters of prepared statements leave a keyed hash.'),
         retention: duration.default(34_560_000_000).describe('How long records are kept.'),
       })
       .prefault({})

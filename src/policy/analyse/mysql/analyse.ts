@@ -135,6 +135,7 @@ function refused(
     kind,
     problem: refusal.problem,
     detail: refusal.message,
+    plainDetail: refusal.plain,
     features: features(cursor, multiStatement, mayHoldCredentials),
   };
 }

@@ -132,8 +132,8 @@ export class Cursor {
   }
 
   unexpected(problem = 'not understood'): never {
-    const where = this.atEnd ? 'at the end of the statement' : `near "${this.#excerpt()}"`;
-    return refuse('unparsed', `${problem} ${where}`);
+    if (this.atEnd) return refuse('unparsed', `${problem} at the end of the statement`);
+    return refuse('unparsed', problem, undefined, ` near "${this.#excerpt()}"`);
   }
 
   /** A few tokens for a message; literals are left out, they may be secret. */

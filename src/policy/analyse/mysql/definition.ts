@@ -88,7 +88,9 @@ function refuseEngine(cursor: Cursor): void {
   const name = cursor.tokens.raw(at).replace(/['"`]/g, '').toLowerCase();
   // A column may be called engine: then its type or order follows, never an engine.
   if (!cursor.is('=', 1) && AFTER_COLUMN.has(cursor.tokens.word(at))) return;
-  if (!ENGINES.has(name)) refuse('kind', `the storage engine ${name} is not allowed`);
+  if (!ENGINES.has(name)) {
+    refuse('kind', 'this storage engine is not allowed', undefined, `: ${name}`);
+  }
 }
 
 const AFTER_COLUMN = new Set([

@@ -136,7 +136,9 @@ function readVariableName(cursor: Cursor): string {
 /** Engines that read files or other servers must not become the default. */
 function readStorageEngine(cursor: Cursor): void {
   const raw = cursor.tokens.raw(cursor.at).replace(/['"`]/g, '').toLowerCase();
-  if (!STORAGE_ENGINES.has(raw)) refuse('kind', `the storage engine ${raw} is not allowed`);
+  if (!STORAGE_ENGINES.has(raw)) {
+    refuse('kind', 'this storage engine is not allowed', undefined, `: ${raw}`);
+  }
   cursor.at++;
 }
 
