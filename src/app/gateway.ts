@@ -12,6 +12,7 @@ import { BufferBudget, LimitLedger } from '../gateway/limits.ts';
 import { Listeners } from '../gateway/listeners.ts';
 import type { Session } from '../gateway/live-session.ts';
 import { MysqlDoor } from '../gateway/mysql/door.ts';
+import { WarmPool } from '../gateway/mysql/warm-pool.ts';
 import type { GatewayParts } from '../gateway/parts.ts';
 import { Ports } from '../gateway/ports.ts';
 import { SessionRegistry } from '../gateway/registry.ts';
@@ -61,6 +62,7 @@ export class Gateway {
   #store!: PolicyStore;
   #refusals!: RefusalLog;
   #targets!: ServedTargets;
+  #warm!: WarmPool;
   #lifecycle!: SessionLifecycle;
   #listeners!: Listeners;
   #ports!: Ports;
@@ -148,7 +150,14 @@ export class Gateway {
     this.#targets = new ServedTargets({ settings, clock, log, audit: this.#audit });
     const ids = new Identifiers();
     this.#refusals = new RefusalLog(this.#audit, clock, () => ids.decision());
+    this.#warm = new WarmPool({
+      limits: settings.lease.warm,
+      resetTimeoutMs: settings.limits.targetTimeout,
+      clock,
+      log,
+    });
     this.#parts = {
+      warm: this.#warm,
       clock,
       log,
       meter: this.#metrics.meter,
@@ -219,6 +228,7 @@ export class Gateway {
           source: accepted.source,
           destination: accepted.destination,
           target: (target) => this.#targets.get(target),
+          warm: this.#warm,
           ...(accepted.settled && { settled: accepted.settled }),
           ...(secureContext && { secureContext }),
           ...(plain && { plain }),
@@ -313,6 +323,7 @@ export class Gateway {
     for (const session of this.#sessions.all()) {
       if (session.target.id === targetId) session.end({ reason: 'target-unavailable', detail });
     }
+    this.#warm.closeUnless((kept) => kept.targetId !== targetId);
   }
 
   readiness(): Readiness {
@@ -345,6 +356,7 @@ export class Gateway {
     this.#retention?.stop();
     this.#certificates?.close();
     await Promise.all(this.#http.map((listener) => listener.close()));
+    this.#warm?.close();
     await this.#targets?.stop();
     this.#refusals?.flush();
     await this.#audit?.close();

@@ -50,6 +50,12 @@ export function createMetrics(gauges: Gauges): Metrics {
     labelNames: ['target', 'reason'],
     registers,
   });
+  const upstreams = new Counter({
+    name: 'postern_upstream_connections_total',
+    help: 'Upstream connections of sessions: kept from an earlier session, or by a login.',
+    labelNames: ['target', 'how'],
+    registers,
+  });
   const decisions = new Counter({
     name: 'postern_requests_total',
     help: 'Request decisions.',
@@ -99,6 +105,7 @@ export function createMetrics(gauges: Gauges): Metrics {
         if (effect === 'allow') allowed.add(target, 1);
         else decisions.inc({ target, effect, reason });
       },
+      upstreamTaken: (target, how) => upstreams.inc({ target, how }),
       requestDone: (target, outcome, durationMs, count) => {
         durations.observe(target, outcome, durationMs / 1000);
         rows.add(target, count);

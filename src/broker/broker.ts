@@ -154,10 +154,11 @@ export class Broker {
       if (!this.#table.isFresh(entry, this.#options.clock.monotonic()))
         await this.#issuer.issue(entry);
       if (!entry.issued || entry.revoking) throw this.#failed('it was revoked meanwhile');
-      const { password, role } = entry.issued;
+      const { password, issue, role } = entry.issued;
       const lease: Lease = {
         account,
         password,
+        issue,
         role,
         targetName: this.#options.target.id,
         principalId: principal.id,

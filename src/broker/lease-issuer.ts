@@ -26,6 +26,7 @@ const REASONS: Readonly<Record<string, DenialReason>> = {
 /** Makes accounts and gives them new passwords. */
 export class LeaseIssuer {
   readonly #options: LeaseIssuerOptions;
+  #issues = 0;
 
   constructor(options: LeaseIssuerOptions) {
     this.#options = options;
@@ -55,7 +56,8 @@ export class LeaseIssuer {
         ...(clientCertificate && { certificate: clientCertificate }),
         ttlSeconds: Math.max(1, Math.ceil(entry.ttlMs / 1_000)),
       });
-      entry.issued = { password, role, atMs: clock.monotonic() };
+      this.#issues += 1;
+      entry.issued = { password, issue: this.#issues, role, atMs: clock.monotonic() };
     } catch (thrown) {
       // Whether the target took the new password is unknown: the old one must not be used again.
       delete entry.issued;

@@ -12,7 +12,12 @@ export interface LeaseEntry {
   /** Shortest that a user asked for. */
   ttlMs: number;
   /** What the target has now; absent until the first issue is done. */
-  issued?: { readonly password: Secret; readonly role: string; readonly atMs: number };
+  issued?: {
+    readonly password: Secret;
+    readonly issue: number;
+    readonly role: string;
+    readonly atMs: number;
+  };
   /** The issue or rotation under way; everybody who needs it waits for the same one. */
   issuing?: Promise<void>;
   /** Set once and for good: the account is being removed, nobody gets it any more. */

@@ -213,6 +213,14 @@ export const settingsSchema = z.strictObject({
   lease: z
     .strictObject({
       idle: duration('10m').describe('A lease account unused for so long is dropped.'),
+      warm: z
+        .strictObject({
+          idle: duration('1m').describe('One that waits longer is closed.'),
+          perLease: z.int().min(0).default(8).describe('For one lease; 0 keeps none at all.'),
+          total: z.int().min(0).default(128).describe('In one process, for all leases.'),
+        })
+        .prefault({})
+        .describe('Upstream connections kept after a session for the next one of the same lease.'),
     })
     .prefault({})
     .describe('Lease accounts.'),

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import type { Principal } from '../model/principal.ts';
+import type { Access } from '../policy/access.ts';
 import { decideLogin, nextChangeAt, sessionEnds } from '../policy/decide.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Session, SessionEnd } from './live-session.ts';
@@ -36,7 +39,7 @@ export class SessionLifecycle {
     const { lentFor } = session;
     const access = engine.access(session.principal, session.target.id, now);
     const lost = access
-      ? lostRight(engine.policy, session, lentFor.policy, lentFor.roleIds, access.roleIds)
+      ? lostRight(session.principal, lentFor, access)
       : { reason: 'revoked' as const, detail: 'the target is no longer declared' };
     if (!access || lost) {
       this.#revoke(session, lost ?? { reason: 'revoked', detail: 'access was withdrawn' });
@@ -65,7 +68,13 @@ export class SessionLifecycle {
   }
 
   refreshAll(): void {
-    for (const session of this.#parts.sessions.all()) this.refresh(session);
+    const { sessions, warm, engine, clock } = this.#parts;
+    for (const session of sessions.all()) this.refresh(session);
+    const now = clock.now();
+    warm.closeUnless(({ principal, targetId, lentFor }) => {
+      const access = engine.access(principal, targetId, now);
+      return access !== undefined && lostRight(principal, lentFor, access) === undefined;
+    });
   }
 
   tick(): void {
@@ -85,6 +94,8 @@ export class SessionLifecycle {
   #revoke(session: Session, end: SessionEnd): void {
     session.leaseRevoked = true;
     session.end(end);
+    const { account: revoked } = session.lease;
+    this.#parts.warm.closeUnless(({ account }) => account !== revoked);
     const broker = this.#parts.brokers.get(session.target.id);
     broker?.revoke(session.lease.account).catch((cause: unknown) => {
       this.#parts.log.error('revoking a lease failed; it is tried again', {
@@ -100,20 +111,17 @@ export class SessionLifecycle {
  * keeps its lease. A role whose content changed is another role; one may also go without a reload,
  * when the Grant that gave it expires.
  */
-function lostRight(
-  policy: Policy,
-  session: Session,
-  lentPolicy: Policy,
-  lent: readonly string[],
-  after: readonly string[],
-): SessionEnd | undefined {
-  const { verifiedBy } = session.principal;
+function lostRight(principal: Principal, lent: Access, after: Access): SessionEnd | undefined {
+  const { policy } = after;
+  const { verifiedBy } = principal;
   if (!policy.clusters.has(verifiedBy) && !policy.providers.has(verifiedBy)) {
     return { reason: 'revoked', detail: `${verifiedBy} no longer vouches for anybody` };
   }
-  for (const id of lent) {
-    if (!after.includes(id)) return { reason: 'revoked', detail: `role ${id} was withdrawn` };
-    if (policy !== lentPolicy && roleContent(policy, id) !== roleContent(lentPolicy, id)) {
+  for (const id of lent.roleIds) {
+    if (!after.roleIds.includes(id)) {
+      return { reason: 'revoked', detail: `role ${id} was withdrawn` };
+    }
+    if (policy !== lent.policy && roleContent(policy, id) !== roleContent(lent.policy, id)) {
       return { reason: 'revoked', detail: `role ${id} was changed; connect again` };
     }
   }

@@ -10,6 +10,7 @@ import type { Clock } from '../model/clock.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Log } from '../model/log.ts';
 import type { Principal } from '../model/principal.ts';
+import type { Access } from '../policy/access.ts';
 import type { DecisionEngine } from '../policy/decide.ts';
 import type { Identifiers } from './identifiers.ts';
 import type { BufferBudget, Limits } from './limits.ts';
@@ -22,6 +23,8 @@ export interface Meter {
   loginDenied(reason: string, target: string): void;
   sessionOpened(target: string): void;
   sessionClosed(target: string, reason: string): void;
+  /** How a session came by its upstream connection. */
+  upstreamTaken(target: string, how: 'kept' | 'login'): void;
   requestDecided(target: string, effect: 'allow' | 'deny' | 'would-deny', reason: string): void;
   requestDone(target: string, outcome: string, durationMs: number, rows: number): void;
 }
@@ -54,6 +57,21 @@ export interface Asker {
   readonly target: string;
 }
 
+/** What is known of an upstream connection that waits for its next session. */
+export interface WarmFacts {
+  readonly principal: Principal;
+  readonly targetId: string;
+  readonly account: string;
+  /** Rights the lease was lent for. */
+  readonly lentFor: Access;
+}
+
+/** Upstream connections between two sessions. */
+export interface WarmConnections {
+  /** Closes those for which `fits` says no. */
+  closeUnless(fits: (facts: WarmFacts) => boolean): void;
+}
+
 /** Everything a session may use; made once by `app/`. `engine` is swapped on reload. */
 export interface GatewayParts {
   readonly clock: Clock;
@@ -70,6 +88,7 @@ export interface GatewayParts {
   readonly ledger: Limits;
   readonly buffers: BufferBudget;
   readonly sessions: SessionRegistry;
+  readonly warm: WarmConnections;
   readonly limits: Settings['limits'];
   /** By target id. */
   readonly brokers: ReadonlyMap<string, Lender>;

@@ -6,6 +6,8 @@ export interface Lease {
   /** The account's name on the target; shows the origin. */
   readonly account: string;
   readonly password: Secret;
+  /** Another one for each new password of an account, also when it was removed and made again. */
+  readonly issue: number;
   /** The composite role to SET after every login and reset. */
   readonly role: string;
   readonly targetName: string;

@@ -13,11 +13,18 @@ export class Pump {
   constructor(from: Socket, to: Socket) {
     this.#from = from;
     this.#to = to;
-    to.on('drain', () => {
-      if (!this.#held) return;
-      this.#held = false;
-      from.resume();
-    });
+    to.on('drain', this.#onDrain);
+  }
+
+  readonly #onDrain = (): void => {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#from.resume();
+  };
+
+  /** Lets go of both sides: either may be somebody else's from then on. */
+  release(): void {
+    this.#to.off('drain', this.#onDrain);
   }
 
   send(bytes: Buffer): void {

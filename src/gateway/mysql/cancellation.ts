@@ -15,6 +15,11 @@ export class Cancellation {
     this.#warn = warn;
   }
 
+  /** A KILL may still come. */
+  get underWay(): boolean {
+    return this.#underWay !== undefined;
+  }
+
   start(): void {
     const mine = this.#cancel()
       .catch((cause: unknown) => {

@@ -20,7 +20,8 @@ import { offeredCapabilities, passedUpstream, RELAY_REQUIRED } from './negotiati
 import { MysqlRelay } from './relay.ts';
 import { SessionState } from './session-state.ts';
 import type { StatementCache } from './statements.ts';
-import { connectUpstream, killQuery, type UpstreamRoute } from './upstream.ts';
+import { connectUpstream, killQuery, type UpstreamRoute, wakeUpstream } from './upstream.ts';
+import type { WarmConnection, WarmPool } from './warm-pool.ts';
 
 /** What a listener knows about a target besides its declaration. */
 export interface MysqlTargetParts {
@@ -38,6 +39,7 @@ export interface DoorOptions {
   readonly settled?: IdentityResult;
   readonly plain?: boolean;
   readonly target: (target: Target) => MysqlTargetParts;
+  readonly warm: WarmPool;
 }
 
 /** ER_HANDSHAKE_ERROR. */
@@ -53,7 +55,7 @@ export class MysqlDoor implements Door {
   readonly #channel: LoginChannel;
   #login: Login | undefined;
   #offered: Capabilities = 0n;
-  #upstream: MysqlUpstream | undefined;
+  #upstream: DoorUpstream | undefined;
   #state: SessionState | undefined;
   #greeted = false;
 
@@ -103,21 +105,15 @@ export class MysqlDoor implements Door {
 
   async connectUpstream(session: Session, introduction: Introduction): Promise<number> {
     const login = this.#known();
-    const { route } = this.#options.target(session.target);
     const state = new SessionState(session.target.system.type === 'mariadb');
     const wanted = login.response.capabilities & this.#offered;
-    const multi = allowsMultiStatements(session);
-    const upstream = await connectUpstream(
-      route(),
-      session.lease,
-      {
-        capabilities: passedUpstream(wanted, multi),
-        charset: login.response.charset,
-        attributes: upstreamAttributes(session, introduction),
-        ...(login.response.database && { schema: login.response.database }),
-      },
-      state,
-    );
+    const connection = await this.#upstreamFor(session, state, {
+      capabilities: passedUpstream(wanted, allowsMultiStatements(session)),
+      charset: login.response.charset,
+      program: introduction.application ?? 'postern',
+      schema: login.response.database || undefined,
+    });
+    const { upstream } = connection;
     const needed = (wanted & RELAY_REQUIRED) | CLIENT_SESSION_TRACK;
     const missing = needed & ~upstream.capabilities;
     if (missing !== 0n) {
@@ -127,16 +123,54 @@ export class MysqlDoor implements Door {
         problem: 'it offers less than at the last login; the gateway learns again',
       });
     }
-    this.#upstream = upstream;
+    this.#upstream = connection;
     this.#state = state;
     return upstream.connectionId;
   }
 
+  /** One that was kept for this lease when there is one that fits, else a login. */
+  async #upstreamFor(
+    session: Session,
+    state: SessionState,
+    wish: UpstreamWish,
+  ): Promise<DoorUpstream> {
+    const { warm } = this.#options;
+    const { schema, capabilities, charset } = wish;
+    const route = this.#options.target(session.target).route();
+    const { principal, target, lentFor, lease } = session;
+    // A caller that states its trace gets a connection of its own, whose attributes tell it.
+    const mayBeKept =
+      warm.enabled && session.traceparent === undefined && target.system.type === 'mariadb';
+    const key = mayBeKept ? warmKey(session, wish) : undefined;
+    const kept = key === undefined ? undefined : warm.take(key, schema !== undefined);
+    if (kept && (await wakeUpstream(kept.upstream, schema, state, route))) {
+      this.#parts.meter.upstreamTaken(target.id, 'kept');
+      return kept;
+    }
+    const made = await connectUpstream(
+      route,
+      lease,
+      {
+        capabilities,
+        charset,
+        attributes: upstreamAttributes(session, wish.program, mayBeKept),
+        mayBeKept,
+        ...(schema !== undefined && { schema }),
+      },
+      state,
+    );
+    this.#parts.meter.upstreamTaken(target.id, 'login');
+    if (key === undefined || !made.names) return { upstream: made.upstream };
+    const { account, role } = lease;
+    return { ...made, key, role, principal, targetId: target.id, account, lentFor };
+  }
+
   async relay(session: Session): Promise<SessionEnd | undefined> {
     const login = this.#known();
-    const upstream = this.#upstream;
+    const connection = this.#upstream;
     const state = this.#state;
-    if (!upstream || !state) throw new PosternError('internal', { correlation: session.id });
+    if (!connection || !state) throw new PosternError('internal', { correlation: session.id });
+    const { upstream } = connection;
     const capabilities = login.response.capabilities & this.#offered;
     this.#channel.write(
       encodeOk(
@@ -181,11 +215,16 @@ export class MysqlDoor implements Door {
         }
       },
     });
-    return relay.run();
+    const end = await relay.run();
+    if (relay.upstreamFree && 'key' in connection && !this.#parts.draining) {
+      this.#upstream = undefined;
+      this.#options.warm.giveBack({ ...connection, hasSchema: state.schema !== undefined });
+    }
+    return end;
   }
 
   close(): void {
-    this.#upstream?.socket.destroy();
+    this.#upstream?.upstream.socket.destroy();
     const { socket } = this.#channel;
     // What was written (an ERR) may still be on its way; a peer that does not read is cut off.
     if (this.#greeted || socket.writableLength > 0) {
@@ -213,16 +252,39 @@ function allowsMultiStatements(session: Session): boolean {
   );
 }
 
-/** Names the origin in the target's own views (performance_schema.session_connect_attrs). */
+/** What a session needs of its upstream connection; all but the schema is settled at the login. */
+interface UpstreamWish {
+  readonly capabilities: Capabilities;
+  readonly charset: number;
+  readonly program: string;
+  readonly schema: string | undefined;
+}
+
+/** With more facts when it may serve another session. */
+type DoorUpstream = { readonly upstream: MysqlUpstream } | Omit<WarmConnection, 'hasSchema'>;
+
+/** Connections with one key differ in nothing that a reset leaves. */
+function warmKey({ lease, target }: Session, wish: UpstreamWish): string {
+  const { capabilities, charset, program } = wish;
+  const { account, issue } = lease;
+  return JSON.stringify([target.id, account, issue, capabilities.toString(16), charset, program]);
+}
+
+/**
+ * Names the origin in the target's own views (performance_schema.session_connect_attrs). They stay
+ * for the life of the connection, so one that may be kept names the principal alone.
+ */
 function upstreamAttributes(
   session: Session,
-  introduction: Introduction,
+  program: string,
+  mayBeKept: boolean,
 ): Readonly<Record<string, string>> {
+  const names = { program_name: program, postern_principal: session.principal.id };
+  if (mayBeKept) return names;
   const traceparent = session.trace?.traceparent ?? session.traceparent;
   return {
-    program_name: introduction.application ?? 'postern',
+    ...names,
     postern_session: session.id,
-    postern_principal: session.principal.id,
     ...(traceparent !== undefined && { traceparent }),
   };
 }

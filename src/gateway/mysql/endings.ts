@@ -103,12 +103,14 @@ export class Endings {
   finish(end: SessionEnd | undefined): void {
     const line = this.#line;
     if (line.phase === 'closed') return;
+    const reason = end ?? this.#reason;
+    const atRest = line.phase === 'idle' && !reason && !line.session.ending;
     line.phase = 'closed';
     line.limit(undefined);
     line.session.busy = false;
-    line.up.destroy();
+    line.leaveUpstream(atRest);
     line.down.end();
-    this.#c.closed(end ?? this.#reason);
+    this.#c.closed(reason);
   }
 
   /** Runs it so that a fault ends this session and nothing else. */

@@ -21,7 +21,10 @@ export class Line {
   readonly cancellation: Cancellation;
   phase: Phase = 'idle';
   running: Running | undefined;
+  /** The upstream connection was let go at rest and may serve another session. */
+  upstreamFree = false;
   #timer: Timer | undefined;
+  #unlisten: () => void = () => undefined;
 
   constructor({ parts, session, downstream, upstream, cancel }: RelayOptions) {
     this.session = session;
@@ -60,11 +63,31 @@ export class Line {
     const { up, down } = this;
     const closed = 'the target closed the connection';
     down.on('data', to.downstream);
-    up.on('data', to.upstream);
     for (const event of ['error', 'end', 'close']) down.on(event, () => to.downstreamGone());
-    up.on('error', (cause) => to.upstreamGone(problemText(cause)));
-    up.on('close', () => to.upstreamGone(closed));
+    const listeners = {
+      data: to.upstream,
+      error: (cause: Error) => to.upstreamGone(problemText(cause)),
+      close: () => to.upstreamGone(closed),
+    };
+    for (const [event, listener] of Object.entries(listeners)) up.on(event, listener);
+    this.#unlisten = () => {
+      for (const [event, listener] of Object.entries(listeners)) up.off(event, listener);
+    };
     if (up.destroyed) to.upstreamGone(closed);
     if (down.destroyed || down.readableEnded) to.downstreamGone();
+  }
+
+  /** Done with the upstream: closed, unless it is at rest with nothing owed in either direction. */
+  leaveUpstream(atRest: boolean): void {
+    const { up, session, cancellation } = this;
+    if (!atRest || session.inTransaction || cancellation.underWay || up.destroyed) {
+      up.destroy();
+      return;
+    }
+    up.pause();
+    this.#unlisten();
+    this.toUpstream.release();
+    this.toDownstream.release();
+    this.upstreamFree = true;
   }
 }

@@ -63,6 +63,11 @@ export class MysqlRelay {
     });
   }
 
+  /** Whether the upstream connection was left open, for somebody to take over. */
+  get upstreamFree(): boolean {
+    return this.#line.upstreamFree;
+  }
+
   /** Resolves when both connections are done with; never rejects. */
   run(): Promise<SessionEnd | undefined> {
     return new Promise((resolve) => {

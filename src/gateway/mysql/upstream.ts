@@ -6,7 +6,13 @@ import { loginMysql } from '../../target/mysql/login.ts';
 import { CLIENT_DEPRECATE_EOF, hasCapability } from '../../wire/mysql/capabilities.ts';
 import { COM } from '../../wire/mysql/commands.ts';
 import type { UpstreamPayload } from '../../wire/mysql/payload.ts';
-import { InternalExchange, internalCommand, internalQuery } from './internal-exchange.ts';
+import {
+  type InternalAnswer,
+  InternalExchange,
+  internalCommand,
+  internalQuery,
+} from './internal-exchange.ts';
+import { LOGIN_SQL, type LoginNames, loginNames } from './login-names.ts';
 import { type SessionState, STATE_SQL, TRACK_SQL } from './session-state.ts';
 
 /** How a target is reached, without who logs in. */
@@ -18,7 +24,7 @@ export type UpstreamRoute = Omit<
 const NO_SUCH_THREAD = 1094;
 
 /** `SET ROLE` with the name quoted: backticks doubled, so a name cannot end its own quotes. */
-function setRoleSql(role: string): string {
+export function setRoleSql(role: string): string {
   return `/*postern*/ SET ROLE \`${role.replaceAll('`', '``')}\``;
 }
 
@@ -30,9 +36,13 @@ export function preparation(lease: Lease, schema: string | undefined): UpstreamP
   return [
     internalQuery(setRoleSql(lease.role)),
     internalQuery(TRACK_SQL),
-    ...(schema ? [internalCommand(COM.COM_INIT_DB, schema)] : []),
-    internalQuery(STATE_SQL),
+    ...schemaAndState(schema),
   ];
+}
+
+function schemaAndState(schema: string | undefined): UpstreamPayload[] {
+  const named = schema ? [internalCommand(COM.COM_INIT_DB, schema)] : [];
+  return [...named, internalQuery(STATE_SQL)];
 }
 
 /** Reads the answers to `preparation` into the state; throws `target-error` at the first refusal. */
@@ -56,14 +66,20 @@ export function concludePreparation(
   state.learn(last.row);
 }
 
-/** Logs in with the lease and prepares the connection; all within the route's deadline each. */
+/**
+ * Logs in with the lease and prepares the connection; all within the route's deadline each. `names`
+ * are there when the connection may serve another session after a reset.
+ */
 export async function connectUpstream(
   route: UpstreamRoute,
   lease: Lease,
-  wish: Pick<MysqlLogin, 'capabilities' | 'charset' | 'attributes'> & { schema?: string },
+  wish: Pick<MysqlLogin, 'capabilities' | 'charset' | 'attributes'> & {
+    readonly schema?: string;
+    readonly mayBeKept: boolean;
+  },
   state: SessionState,
-): Promise<MysqlUpstream> {
-  const { schema, ...login } = wish;
+): Promise<{ readonly upstream: MysqlUpstream; readonly names?: LoginNames }> {
+  const { schema, mayBeKept, ...login } = wish;
   const upstream = await loginMysql({
     ...route,
     ...login,
@@ -71,19 +87,60 @@ export async function connectUpstream(
     password: lease.password,
   });
   try {
-    state.status(upstream.ok.status);
-    const commands = preparation(lease, schema);
-    const exchange = new InternalExchange(
-      commands.length,
-      hasCapability(upstream.capabilities, CLIENT_DEPRECATE_EOF),
+    const asked = mayBeKept ? [internalQuery(LOGIN_SQL)] : [];
+    const answers = await prepare(
+      upstream,
+      [...asked, ...preparation(lease, schema)],
+      state,
+      route,
+      route.deadlineMs,
     );
-    await exchangeOnce(upstream, exchange, commands, route.deadlineMs);
-    concludePreparation(exchange, state, route.targetName);
-    return upstream;
+    const [first] = answers;
+    const names = mayBeKept && first?.ok && first.row ? loginNames(first.row) : undefined;
+    return { upstream, ...(names && { names }) };
   } catch (thrown) {
     upstream.socket.destroy();
     throw thrown;
   }
+}
+
+/** A target that does not answer a connection at rest so soon may answer a new login. */
+const WAKE_MS = 1_000;
+
+/**
+ * Prepares a connection that was kept: the default schema and the state. False when it is not fit
+ * for whatever reason, and closed: a login then tells what is wrong, if anything is.
+ */
+export async function wakeUpstream(
+  upstream: MysqlUpstream,
+  schema: string | undefined,
+  state: SessionState,
+  route: UpstreamRoute,
+): Promise<boolean> {
+  const limitMs = Math.min(WAKE_MS, route.deadlineMs);
+  const fit = await prepare(upstream, schemaAndState(schema), state, route, limitMs).then(
+    () => schema !== undefined || state.schema === undefined,
+    () => false,
+  );
+  if (!fit) upstream.socket.destroy();
+  return fit;
+}
+
+async function prepare(
+  upstream: MysqlUpstream,
+  commands: readonly UpstreamPayload[],
+  state: SessionState,
+  route: UpstreamRoute,
+  limitMs: number,
+): Promise<readonly InternalAnswer[]> {
+  state.status(upstream.ok.status);
+  const exchange = new InternalExchange(
+    commands.length,
+    hasCapability(upstream.capabilities, CLIENT_DEPRECATE_EOF),
+  );
+  await exchangeOnce(upstream, exchange, commands, limitMs);
+  concludePreparation(exchange, state, route.targetName);
+  return exchange.answers;
 }
 
 /**
@@ -117,7 +174,8 @@ export async function killQuery(
   }
 }
 
-function exchangeOnce(
+/** Sends commands of the gateway's own and reads their answers; the socket is paused afterwards. */
+export function exchangeOnce(
   upstream: MysqlUpstream,
   exchange: InternalExchange,
   commands: readonly UpstreamPayload[],

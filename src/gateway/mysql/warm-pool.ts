@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Clock, Timer } from '../../model/clock.ts';
+import { problemText } from '../../model/errors.ts';
+import type { Log } from '../../model/log.ts';
+import type { MysqlUpstream } from '../../target/mysql/login.ts';
+import type { WarmFacts } from '../parts.ts';
+import type { LoginNames } from './login-names.ts';
+import { restore } from './restoration.ts';
+
+/** An upstream connection between two sessions of one principal. */
+export interface WarmConnection extends WarmFacts {
+  /** Everything that was settled by the login and cannot be changed: see `warmKey`. */
+  readonly key: string;
+  readonly role: string;
+  readonly names: LoginNames;
+  readonly upstream: MysqlUpstream;
+  /** A reset does not take the default schema away. */
+  readonly hasSchema: boolean;
+}
+
+export interface WarmPoolOptions {
+  readonly limits: { readonly idle: number; readonly perLease: number; readonly total: number };
+  /** For one reset. */
+  readonly resetTimeoutMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Kept {
+  readonly connection: WarmConnection;
+  /** False while it is being reset. */
+  ready: boolean;
+  timer?: Timer;
+  /** Data too: a target that speaks unasked says that it closes, or nothing we understand. */
+  readonly gone: () => void;
+}
+
+/**
+ * Upstream connections whose session has ended, for the next session of the same lease. They are
+ * reset when they come in, so that a fault shows there and the next login does not wait for it.
+ * Bounded per lease and in all; what lies unused is closed, the oldest first.
+ */
+export class WarmPool {
+  readonly #o: WarmPoolOptions;
+  /** In the order in which they came in. */
+  readonly #kept = new Set<Kept>();
+  #closed = false;
+
+  constructor(options: WarmPoolOptions) {
+    this.#o = options;
+  }
+
+  /** Whether any connection is kept at all. */
+  get enabled(): boolean {
+    return this.#o.limits.perLease > 0 && this.#o.limits.total > 0;
+  }
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** The one used last that fits; paused, without listeners but one that ignores errors. */
+  take(key: string, wantsSchema: boolean): WarmConnection | undefined {
+    let found: Kept | undefined;
+    for (const kept of this.#kept) {
+      const { connection } = kept;
+      if (kept.ready && connection.key === key && (wantsSchema || !connection.hasSchema)) {
+        found = kept;
+      }
+    }
+    if (!found) return undefined;
+    this.#kept.delete(found);
+    found.timer?.stop();
+    const { socket } = found.connection.upstream;
+    socket.pause();
+    socket.off('data', found.gone).off('close', found.gone);
+    return socket.destroyed ? undefined : found.connection;
+  }
+
+  /** Takes over a connection whose session has ended; closes it when it cannot be kept. */
+  giveBack(connection: WarmConnection): void {
+    const { socket } = connection.upstream;
+    if (this.#closed || socket.destroyed || !this.#room(connection.account)) {
+      socket.destroy();
+      return;
+    }
+    const kept: Kept = { connection, ready: false, gone: () => this.#drop(kept) };
+    this.#kept.add(kept);
+    restore(connection, this.#o.resetTimeoutMs).then(
+      () => this.#restored(kept),
+      (cause: unknown) => {
+        const { account } = connection;
+        this.#o.log.debug('a connection was not kept', { account, problem: problemText(cause) });
+        this.#drop(kept);
+      },
+    );
+  }
+
+  /** Closes what no longer fits: a lease that is revoked, rights that changed, a target that is gone. */
+  closeUnless(fits: (facts: WarmFacts) => boolean): void {
+    for (const kept of this.#kept) if (!fits(kept.connection)) this.#drop(kept);
+  }
+
+  /** Nothing is kept from then on. */
+  close(): void {
+    this.#closed = true;
+    this.closeUnless(() => false);
+  }
+
+  #restored(kept: Kept): void {
+    if (!this.#kept.has(kept)) return;
+    const { socket } = kept.connection.upstream;
+    kept.ready = true;
+    kept.timer = this.#o.clock.after(this.#o.limits.idle, () => this.#drop(kept));
+    socket.on('data', kept.gone).on('close', kept.gone);
+    if (socket.destroyed) this.#drop(kept);
+    else socket.resume();
+  }
+
+  /** Makes room for one more by closing the oldest that waits; false when there is none. */
+  #room(account: string): boolean {
+    const { perLease, total } = this.#o.limits;
+    let ofLease = 0;
+    for (const { connection } of this.#kept) if (connection.account === account) ofLease += 1;
+    if (ofLease >= perLease || total === 0) return false;
+    if (this.#kept.size < total) return true;
+    for (const kept of this.#kept) {
+      if (!kept.ready) continue;
+      this.#drop(kept);
+      return true;
+    }
+    return false;
+  }
+
+  #drop(kept: Kept): void {
+    this.#kept.delete(kept);
+    kept.timer?.stop();
+    kept.connection.upstream.socket.destroy();
+  }
+}
