@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { createSecureContext } from 'node:tls';
 import { Secret } from '../model/secret.ts';
@@ -54,6 +54,16 @@ describe('authority', () => {
     const middle = new X509Certificate(issuing.certPem);
     assert.ok(middle.checkIssued(new X509Certificate(root.certPem)));
     assert.ok(new X509Certificate(issued.certPem).verify(middle.publicKey));
+  });
+
+  it('certifies a key that somebody else holds', async () => {
+    const root = await createAuthority();
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const spki = publicKey.export({ type: 'spki', format: 'der' });
+    const { chainPem } = await root.certify(spki, { spiffeId: 'spiffe://a.example/ns/b/sa/c' });
+    const leaf = new X509Certificate(chainPem);
+    assert.ok(leaf.checkPrivateKey(privateKey));
+    assert.ok(leaf.verify(new X509Certificate(root.certPem).publicKey));
   });
 
   it('opens from its files and refuses a key of another', async () => {

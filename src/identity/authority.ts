@@ -48,6 +48,8 @@ export interface Authority {
   /** Its own certificate and those above it, without the root; empty for a root. */
   readonly intermediatesPem: string;
   issue(request: CertificateRequest): Promise<IssuedCertificate>;
+  /** For a key that somebody else holds (SPKI, DER). Resolves with the chain, as for `issue`. */
+  certify(publicKey: Uint8Array, request: CertificateRequest): Promise<{ chainPem: string }>;
   intermediate(request?: CertificateRequest): Promise<Authority>;
 }
 
@@ -65,7 +67,7 @@ export async function createAuthority(
   const subject = { commonName: 'Postern CA', ...options };
   const certificate = await sign({
     subject: distinguishedName(subject),
-    keys,
+    publicKey: await publicKeyOf(keys),
     profile: { isCa: true },
     notBefore: new Date(clock.now() - BACKDATE_MS),
     notAfter: options.notAfter ?? new Date(clock.now() + ROOT_LIFETIME_MS),
@@ -102,17 +104,20 @@ function authorityFrom(
   clock: Clock,
 ): Authority {
   const issuer = { certificate, signingKey: key };
-  const make = async (request: CertificateRequest, byDefaultMs: number) => {
-    const keys = await generateKeys();
+  const signFor = (publicKey: PublicKey, request: CertificateRequest, byDefaultMs: number) => {
     const end = Math.min(clock.now() + byDefaultMs, certificate.notAfter.value.getTime());
-    const issued = await sign({
+    return sign({
       subject: distinguishedName(request),
-      keys,
+      publicKey,
       profile: request,
       notBefore: request.notBefore ?? new Date(clock.now() - BACKDATE_MS),
       notAfter: request.notAfter ?? new Date(end),
       issuer,
     });
+  };
+  const make = async (request: CertificateRequest, byDefaultMs: number) => {
+    const keys = await generateKeys();
+    const issued = await signFor(await publicKeyOf(keys), request, byDefaultMs);
     return { issued, keys, keyPem: await privateKeyPem(keys) };
   };
   return {
@@ -124,6 +129,10 @@ function authorityFrom(
       const certPem = certificatePem(made.issued);
       return { certPem, keyPem: made.keyPem, chainPem: certPem + intermediatesPem };
     },
+    async certify(publicKey, request) {
+      const issued = await signFor(publicKey, request, LEAF_LIFETIME_MS);
+      return { chainPem: certificatePem(issued) + intermediatesPem };
+    },
     async intermediate(request = {}) {
       const ca = { commonName: 'Postern intermediate CA', pathLength: 0, ...request, isCa: true };
       const made = await make(ca, ROOT_LIFETIME_MS);
@@ -133,9 +142,12 @@ function authorityFrom(
   };
 }
 
+/** SPKI in DER. */
+type PublicKey = Uint8Array;
+
 interface Order {
   readonly subject: pkijs.RelativeDistinguishedNames;
-  readonly keys: webcrypto.CryptoKeyPair;
+  readonly publicKey: PublicKey;
   readonly profile: CertificateProfile;
   readonly notBefore: Date;
   readonly notAfter: Date;
@@ -154,7 +166,7 @@ async function sign(order: Order): Promise<pkijs.Certificate> {
   certificate.issuer = order.issuer.certificate?.subject ?? order.subject;
   certificate.notBefore = time(order.notBefore);
   certificate.notAfter = time(order.notAfter);
-  await certificate.subjectPublicKeyInfo.importKey(order.keys.publicKey, engine);
+  certificate.subjectPublicKeyInfo = pkijs.PublicKeyInfo.fromBER(new Uint8Array(order.publicKey));
   const subjectKeyId = keyIdentifier(certificate);
   certificate.extensions = certificateExtensions(order.profile, {
     subjectIsEmpty: order.subject.typesAndValues.length === 0,
@@ -167,6 +179,10 @@ async function sign(order: Order): Promise<pkijs.Certificate> {
 
 function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
   return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+}
+
+async function publicKeyOf(keys: webcrypto.CryptoKeyPair): Promise<PublicKey> {
+  return new Uint8Array(await webcrypto.subtle.exportKey('spki', keys.publicKey));
 }
 
 /** RFC 7093 section 2, method 1: the leftmost 160 bits of the SHA-256 of the public key bits. */

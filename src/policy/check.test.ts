@@ -274,4 +274,36 @@ describe('check', () => {
       seed: 7,
     });
   });
+
+  it('names who gets certificates of a cluster, and as which workload', () => {
+    const vms = (certificates: string) =>
+      `kind: Cluster\nmetadata: {name: vms}\nspec: {trustDomain: vms.example, bundle: {file: vms.pem}, certificates: ${certificates}}`;
+    const job = '{ci: {provider: github, repositoryId: "2", environment: production}}';
+    const policy = policyOf(vms(`{identities: [{subject: ${job}, as: deploy/shop}]}`));
+    assert.deepEqual(policy.clusters.get('vms')?.certificates, {
+      serviceAccounts: false,
+      identities: [
+        {
+          subject: { kind: 'ci', provider: 'github', repositoryId: '2', environment: 'production' },
+          namespace: 'deploy',
+          serviceAccount: 'shop',
+        },
+      ],
+    });
+    assert.equal(policy.clusters.get('prod')?.certificates, undefined);
+    const faults = (certificates: string) =>
+      checkSources([{ path: 'p.yaml', text: yaml(...BASE, vms(certificates)) }])
+        .diagnostics.filter(({ severity }) => severity === 'error')
+        .map(({ code }) => code);
+    assert.deepEqual(faults('{serviceAccounts: true}'), ['value-invalid']);
+    const one = (subject: string, as = 'deploy/shop') =>
+      faults(`{identities: [{subject: ${subject}, as: ${as}}]}`);
+    assert.deepEqual(one('{ci: {provider: github, environment: production}}'), ['ci-unbound']);
+    assert.deepEqual(one('{ci: {provider: gitlab, ownerId: "1", ref: x}}'), ['reference-unknown']);
+    assert.deepEqual(one('{group: {provider: github, id: x}}'), ['key-unknown']);
+    assert.deepEqual(one('{}'), ['one-of']);
+    for (const as of ['shop', 'Deploy/shop', 'deploy/shop/x', 'deploy/*']) {
+      assert.deepEqual(one(job, as), ['value-invalid'], as);
+    }
+  });
 });

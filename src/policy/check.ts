@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
 import { builtInRoles, POSTERN_TARGET } from './check/built-in.ts';
+import { checkCertificates } from './check/certificates.ts';
 import { checkClusters } from './check/clusters.ts';
 import type { CheckContext } from './check/context.ts';
 import { readDocuments } from './check/documents.ts';
@@ -55,6 +56,7 @@ export function checkSources(sources: readonly Source[], options: CheckOptions =
 function buildPolicy(context: CheckContext, revision: string): Policy {
   checkClusters(context);
   checkProviders(context);
+  checkCertificates(context);
   const teams = checkTeams(context);
   checkTargets(context);
   checkRoles(context);

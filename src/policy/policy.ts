@@ -42,10 +42,22 @@ export interface Cluster {
     readonly audiences: readonly string[];
     readonly jwks?: Material | { readonly from: 'url'; readonly url: string };
   };
+  /** Who gets a certificate from `postern ca`; absent: nobody. */
+  readonly certificates?: {
+    readonly serviceAccounts: boolean;
+    readonly identities: readonly CertifiedIdentity[];
+  };
   /** Labels of namespaces, for `namespaceSelector`; a namespace not listed has unknown labels. */
   readonly namespaces: ReadonlyMap<string, Labels>;
   /** `Sidecar`, `Ambient` or `None`, with the pinned minor; kept for the mesh compiler. */
   readonly istio?: { readonly version: string; readonly dataPlane: 'Sidecar' | 'Ambient' | 'None' };
+}
+
+/** Somebody who is given the name of a workload. */
+export interface CertifiedIdentity {
+  readonly subject: SubjectMatcher;
+  readonly namespace: string;
+  readonly serviceAccount: string;
 }
 
 export const OIDC_PRESETS = [

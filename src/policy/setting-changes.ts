@@ -18,7 +18,10 @@ interface Ruled {
 
 /** Fields whose change is worth a reviewer's eye although it gives and takes no right. */
 const FIELDS = {
-  cluster: ['labels', 'trustDomain', 'trustDomainAliases', 'bundle', 'serviceAccountTokens'],
+  cluster: [
+    ...['labels', 'trustDomain', 'trustDomainAliases', 'bundle', 'serviceAccountTokens'],
+    'certificates',
+  ],
   provider: ['preset', 'issuers', 'audiences', 'jwks', 'ca', 'sessionMaxMs', 'claims', 'makes'],
   target: ['enforcement', 'audit', 'expose', 'system'],
   role: ['guardrails'],

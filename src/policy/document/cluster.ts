@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
 import { keySet, labels, material, name, shortText, subdomain, text } from './field.ts';
+import { identity } from './subject.ts';
 
 export const clusterSpec = z
   .strictObject({
@@ -20,6 +21,29 @@ export const clusterSpec = z
       })
       .optional()
       .describe('Accept Kubernetes service account tokens of this cluster.'),
+    certificates: z
+      .strictObject({
+        serviceAccounts: z
+          .boolean()
+          .default(false)
+          .describe('Whoever has a service account token of this cluster gets its own name.'),
+        identities: z
+          .array(
+            z.strictObject({
+              subject: identity.describe('Who. Exactly one key.'),
+              as: shortText
+                .regex(
+                  /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/,
+                  'must be namespace/service-account',
+                )
+                .describe('The workload it becomes, `namespace/service-account`.'),
+            }),
+          )
+          .default([])
+          .describe('Others who get a certificate, and as which workload of this cluster.'),
+      })
+      .optional()
+      .describe('Who gets a workload certificate of this cluster from `postern ca`.'),
     namespaces: z
       .array(
         z.strictObject({

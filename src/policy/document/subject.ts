@@ -93,6 +93,19 @@ export const member = z
   })
   .meta({ title: 'Member' });
 
+/** One identity, and nobody's group: what another name may be given to. */
+export const identity = z
+  .strictObject({
+    user: person.shape.user,
+    ci: ci.optional().describe('A CI job; `ownerId` or `repositoryId` is required.'),
+    agent: agent
+      .omit({ onBehalfOf: true })
+      .optional()
+      .describe('An application or agent acting for itself.'),
+    managedIdentity: member.shape.managedIdentity,
+  })
+  .meta({ title: 'Identity' });
+
 /** Exactly one key; values inside one key are ANDed, subjects in a list are ORed. */
 export const subject = z
   .strictObject({
