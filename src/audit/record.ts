@@ -11,7 +11,8 @@ export type AuditEvent =
   | SessionEvent
   | RequestIntent
   | RequestOutcome
-  | AdministrationEvent;
+  | AdministrationEvent
+  | CertificateEvent;
 
 /** Who and where; on every event of a session. */
 export interface Origin {
@@ -182,6 +183,31 @@ export interface AdministrationEvent {
   readonly reason?: DenialReason;
   readonly detail: string;
   readonly rules: readonly RuleReference[];
+}
+
+/** A certificate that `postern ca` issued, or refused to somebody it knew. */
+export interface CertificateEvent {
+  readonly event: 'certificate';
+  readonly id: string;
+  readonly decision: 'allow' | 'deny';
+  /** Who proved to be whom, and by what. */
+  readonly principal: string;
+  readonly method: string;
+  readonly verifiedBy: string;
+  /** When the proof ends, RFC 3339. */
+  readonly proofUntil: string;
+  readonly source: string;
+  readonly reason?: string;
+  readonly detail: string;
+  readonly spiffeId?: string;
+  /** Lower-case hex. */
+  readonly serial?: string;
+  /** RFC 3339. */
+  readonly notAfter?: string;
+  /** SHA-256 (hex) of the public key (SPKI). */
+  readonly publicKeyHash?: string;
+  readonly rules: readonly RuleReference[];
+  readonly revision: string;
 }
 
 /**

@@ -71,6 +71,16 @@ function factsOf(record: AuditRecord): string[] {
         fact('action', record.action),
         fact('detail', record.detail),
       ];
+    case 'certificate':
+      return [
+        fact('principal', `${record.principal} (${record.method}, ${record.verifiedBy})`),
+        fact('from', record.source),
+        ...optional('name', record.spiffeId),
+        ...optional('serial', record.serial),
+        ...optional('until', record.notAfter),
+        ...optional('key', record.publicKeyHash),
+        ...optional('detail', record.detail === '' ? undefined : record.detail),
+      ];
     default:
       return 'detail' in record ? [fact('detail', record.detail)] : [];
   }

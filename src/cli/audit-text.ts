@@ -97,6 +97,12 @@ export function summary(record: AuditRecord): string {
       return shortened(`${record.reason ?? 'ended'}, ${record.requests ?? 0} requests`);
     case 'administration':
       return shortened(`${record.action}: ${record.detail}`);
+    case 'certificate':
+      return shortened(
+        record.decision === 'allow'
+          ? `certificate of ${record.spiffeId} until ${record.notAfter}`
+          : `certificate [${record.reason}] ${record.detail}`,
+      );
     case 'gateway':
       return shortened(`${record.what}: ${record.detail}`);
   }

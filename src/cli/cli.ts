@@ -3,8 +3,10 @@ import { Command, CommanderError } from 'commander';
 import { type ErrorCode, PosternError, toPosternError } from '../model/errors.ts';
 import { VERSION } from '../model/version.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from './command.ts';
+import { registerAgent } from './commands/agent.ts';
 import { registerAudit } from './commands/audit.ts';
 import { registerBootstrap } from './commands/bootstrap.ts';
+import { registerCa } from './commands/ca.ts';
 import { registerCheck } from './commands/check.ts';
 import { registerConnect } from './commands/connect.ts';
 import { registerDiff } from './commands/diff.ts';
@@ -32,6 +34,8 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerTicket,
   registerSessions,
   registerAudit,
+  registerCa,
+  registerAgent,
 ];
 
 /** 2 = the words or the declaration are wrong, 1 = refused, 3 = the surroundings do not play along. */
@@ -40,6 +44,7 @@ const EXIT_CODES: Partial<Record<ErrorCode, ExitCode>> = {
   'config-invalid': 2,
   'policy-invalid': 2,
   'api-refused': 1,
+  'authority-refused': 1,
   'audit-corrupt': 1,
 };
 

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isNode, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
 import { PosternError, problemText } from '../model/errors.ts';
+import { type AuthoritySettings, authoritySettingsSchema } from './authority-settings.ts';
 import { type OtlpSettings, type Settings, settingsSchema } from './settings.ts';
 
 /** Settings with every path made absolute, relative to the file they were read from. */
@@ -16,23 +18,57 @@ export interface ReadSettings {
  * line. Has no other effect.
  */
 export function readSettings(file: string): ReadSettings {
-  let text: string;
+  return { file, settings: parseSettings(readText(file), file) };
+}
+
+function readText(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (cause) {
     throw new PosternError('file-unreadable', { file, problem: problemText(cause) }, cause);
   }
-  return { file, settings: parseSettings(text, file) };
 }
 
 /** The pure half of `readSettings`. */
 export function parseSettings(text: string, file: string): Settings {
+  return absolutePaths(parseYaml(settingsSchema, text, file), dirname(resolve(file)));
+}
+
+/** As `readSettings`, for `postern-ca.yaml`. */
+export function readAuthoritySettings(file: string): AuthoritySettings {
+  return parseAuthoritySettings(readText(file), file);
+}
+
+/** The pure half of `readAuthoritySettings`. */
+export function parseAuthoritySettings(text: string, file: string): AuthoritySettings {
+  const settings = parseYaml(authoritySettingsSchema, text, file);
+  const at = (path: string) => resolve(dirname(resolve(file)), path);
+  const { tls, audit } = settings;
+  return {
+    ...settings,
+    policy: settings.policy.map(at),
+    directory: at(settings.directory),
+    ...(tls && { tls: { certificate: at(tls.certificate), key: at(tls.key) } }),
+    audit: {
+      directory: at(audit.directory),
+      signingKey: at(audit.signingKey),
+      witness: audit.witness && (audit.witness === 'stdout' ? 'stdout' : at(audit.witness)),
+    },
+  };
+}
+
+/** Throws `config-invalid` with every fault and its line. */
+function parseYaml<Schema extends z.ZodType>(
+  schema: Schema,
+  text: string,
+  file: string,
+): z.output<Schema> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const faults = document.errors.map((error) => `  ${error.message}`);
   if (faults.length === 0) {
-    const parsed = settingsSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
-    if (parsed.success) return absolutePaths(parsed.data, dirname(resolve(file)));
+    const parsed = schema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+    if (parsed.success) return parsed.data;
     for (const issue of parsed.error.issues) {
       const key = issue.path.map(String).join('.');
       faults.push(

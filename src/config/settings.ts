@@ -12,7 +12,7 @@ const durationText = z.string().transform((text, context) => {
   return ms;
 });
 
-const duration = (byDefault: string) => durationText.prefault(byDefault);
+export const duration = (byDefault: string) => durationText.prefault(byDefault);
 
 /** `64MiB` -> bytes. */
 const size = (byDefault: string) =>
@@ -31,7 +31,7 @@ const size = (byDefault: string) =>
     });
 
 /** `127.0.0.1:3306` or `[::1]:3306`; port 0 takes a free one. */
-const address = z.string().transform((text, context) => {
+export const address = z.string().transform((text, context) => {
   const found = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   const port = Number(found?.[3] ?? Number.NaN);
   if (!found || port > 65_535) {
@@ -55,7 +55,7 @@ const listenAddress = z.union([
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1)$/;
 
-const certificateFiles = z
+export const certificateFiles = z
   .strictObject({
     certificate: z.string().describe('PEM file: the leaf, then its intermediates.'),
     key: z.string().describe('PEM file with the private key of the leaf.'),

@@ -60,7 +60,7 @@ interface Name {
 
 /** A new self-signed root, valid for ten years unless told otherwise. */
 export async function createAuthority(
-  options: Name & { readonly notAfter?: Date } = {},
+  options: Name & { readonly notAfter?: Date; readonly pathLength?: number } = {},
   clock: Clock = systemClock,
 ): Promise<Authority> {
   const keys = await generateKeys();
@@ -68,7 +68,10 @@ export async function createAuthority(
   const certificate = await sign({
     subject: distinguishedName(subject),
     publicKey: await publicKeyOf(keys),
-    profile: { isCa: true },
+    profile: {
+      isCa: true,
+      ...(options.pathLength !== undefined && { pathLength: options.pathLength }),
+    },
     notBefore: new Date(clock.now() - BACKDATE_MS),
     notAfter: options.notAfter ?? new Date(clock.now() + ROOT_LIFETIME_MS),
     issuer: { signingKey: keys.privateKey },

@@ -29,6 +29,9 @@ const CATALOGUE = {
   'listen-failed': 'Cannot listen on {address}: {problem}.',
   'api-unreachable': 'Cannot reach the gateway at {address}: {problem}.',
   'api-refused': 'The gateway refused: {problem}.',
+  'authority-unusable': 'The authority in {directory} cannot be used: {problem}.',
+  'authority-unreachable': 'Cannot reach the authority at {address}: {problem}.',
+  'authority-refused': 'The authority refused: {problem}.',
   'requirement-missing': '{requirement} is needed and was not found. {remedy}',
 } as const;
 

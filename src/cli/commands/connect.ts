@@ -6,6 +6,7 @@ import { systemClock } from '../../model/clock.ts';
 import { PosternError, problemText } from '../../model/errors.ts';
 import { silentLog } from '../../model/log.ts';
 import { loadPolicy } from '../../policy/load.ts';
+import { endpoint, portNumber } from '../address.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
 import { declarationAtHand } from '../declaration.ts';
 import { callerToken } from '../gateway-call.ts';
@@ -153,20 +154,6 @@ async function localPort(
   );
   const ports = new Set(named.map(({ expose }) => expose.localPort));
   return ports.size === 1 ? ([...ports][0] ?? 0) : 0;
-}
-
-function endpoint(text: string): { host: string; port: number } {
-  const found = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-  if (!found) {
-    throw new PosternError('usage', { problem: `"${text}" is not host:port.` });
-  }
-  return { host: found[1] ?? found[2] ?? '', port: portNumber(found[3] ?? '') };
-}
-
-function portNumber(text: string): number {
-  const port = Number(text);
-  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
-  throw new PosternError('usage', { problem: `"${text}" is not a port.` });
 }
 
 function readText(file: string): string {
