@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { createMetrics } from '../src/app/metrics.ts';
 import { runCli } from '../src/cli/cli.ts';
+import { authoritySettingsSchema } from '../src/config/authority-settings.ts';
 import { settingsSchema } from '../src/config/settings.ts';
 import { COMMANDS } from '../src/gateway/mysql/commands.ts';
 import { MYSQL_DENIALS } from '../src/gateway/mysql/errors.ts';
@@ -24,6 +25,11 @@ export async function generatedDocuments(): Promise<Generated[]> {
   const wire = 'docs/protocols/mysql.md';
   return [
     { path: 'docs/reference/config.md', part: 'settings', text: settingsTable(schema) },
+    {
+      path: 'docs/reference/config.md',
+      part: 'authority-settings',
+      text: settingsTable(z.toJSONSchema(authoritySettingsSchema, { io: 'input' }) as Schema),
+    },
     { path: 'docs/reference/postern.schema.json', text: `${JSON.stringify(schema, null, 2)}\n` },
     { path: 'docs/reference/declaration.md', text: declarationPage() },
     { path: 'docs/reference/diagnostics.md', text: diagnosticsPage() },

@@ -5,7 +5,7 @@ import type { Settings } from '../config/settings.ts';
 import type { Policy } from '../policy/policy.ts';
 
 /** Who signs heads, and where they go besides. */
-export function signerOptions({ audit }: Settings): SignerOptions {
+export function signerOptions({ audit }: Pick<Settings, 'audit'>): SignerOptions {
   const { signingKey: keyPath, witness: place, witnessToken, witnessCa } = audit;
   if (place === undefined) return { keyPath };
   const tokenPath = witnessToken;
@@ -21,7 +21,7 @@ export function signerOptions({ audit }: Settings): SignerOptions {
  * How long records are kept. Without a limit of the installation what names no declared Target
  * (one that was removed, say) is kept as long as anything is: too long can be made good.
  */
-export function retentionRules({ audit }: Settings, policy: Policy): RetentionRules {
+export function retentionRules({ audit }: Pick<Settings, 'audit'>, policy: Policy): RetentionRules {
   const limitMs = audit.retention ?? Number.POSITIVE_INFINITY;
   const declared = [...policy.targets.values()];
   const targets = Object.fromEntries(

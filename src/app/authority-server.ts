@@ -17,9 +17,11 @@ import { PosternError, problemText } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { CertificateFiles } from '../net/certificate-files.ts';
 import type { Policy } from '../policy/policy.ts';
+import { retentionRules, signerOptions } from './audit-options.ts';
 import { readMaterial } from './material.ts';
 import { type LoadedPolicy, PolicyFiles } from './policy-files.ts';
 import { FileWatch } from './reload.ts';
+import { RetentionTask } from './retention-task.ts';
 
 export interface AuthorityServerOptions {
   readonly settings: AuthoritySettings;
@@ -42,6 +44,7 @@ export class AuthorityServer {
   #certificates!: CertificateFiles;
   #listener!: TlsListener;
   #watch: FileWatch | undefined;
+  #retention: RetentionTask | undefined;
 
   private constructor(options: AuthorityServerOptions) {
     this.#o = options;
@@ -98,17 +101,20 @@ export class AuthorityServer {
 
   async #openAudit({ sources }: LoadedPolicy): Promise<void> {
     const { settings, clock, log } = this.#o;
-    const { directory, signingKey, witness } = settings.audit;
+    const { directory, reserve, segment } = settings.audit;
     this.#audit = await openFileAudit({
       directory,
       instance: settings.instance,
       clock,
       log,
-      signer: { keyPath: signingKey, ...(witness !== undefined && { witness }) },
+      signer: signerOptions(settings),
+      limits: { reserveBytes: reserve, segmentBytes: segment },
     });
     this.#refusals = new RefusalLog(this.#audit, clock, () => this.#ids.decision());
     this.#store = new PolicyStore(directory);
     this.#recordPolicy('at start', sources);
+    const rules = () => retentionRules(settings, this.#policy);
+    this.#retention = new RetentionTask({ clock, log, audit: this.#audit, rules });
   }
 
   async #listen(): Promise<void> {
@@ -168,6 +174,7 @@ export class AuthorityServer {
 
   async stop(): Promise<void> {
     this.#watch?.stop();
+    this.#retention?.stop();
     this.#certificates?.close();
     await this.#listener?.close();
     this.#signer?.close();
@@ -192,7 +199,7 @@ export class AuthorityServer {
 
   #recordPolicy(detail: string, read: LoadedPolicy['sources']): void {
     const { revision } = this.#policy;
-    const sources = this.#store.save(revision, read);
+    const sources = this.#store.save(revision, read, this.#o.clock.now());
     const what = 'policy-loaded';
     this.#audit.append({ event: 'gateway', what, detail, revision, ...(sources && { sources }) });
   }

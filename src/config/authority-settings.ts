@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { address, certificateFiles, duration } from './settings.ts';
+import { address, certificateFiles, duration, settingsSchema } from './settings.ts';
 
 const SHORTEST_LIFE_MS = 5_000;
 const LONGEST_LIFE_MS = 24 * 3_600_000;
@@ -37,26 +37,18 @@ export const authoritySettingsSchema = z.strictObject({
     .min(1)
     .default(60)
     .describe('Certificates that one principal may ask for in a minute.'),
-  audit: z
-    .strictObject({
+  audit: settingsSchema.shape.audit
+    .unwrap()
+    .extend({
       directory: z.string().default('./ca-audit').describe('Its own; not that of a gateway.'),
       signingKey: z
         .string()
         .default('./ca-audit-signing-key.pem')
-        .describe('Ed25519 key of the signed heads; made on first start.'),
-      witness: z
-        .string()
-        .optional()
-        .describe('Second path for signed heads; `stdout` for a log collector.'),
+        .describe('Ed25519 key of the signed heads; made on first start, read only by the signer.'),
     })
     .prefault({})
     .describe('The audit of what was issued and refused.'),
-  log: z
-    .strictObject({
-      level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severity.'),
-    })
-    .prefault({})
-    .describe('JSON lines on standard error.'),
+  log: settingsSchema.shape.log,
 });
 
 export type AuthoritySettings = z.output<typeof authoritySettingsSchema>;

@@ -49,11 +49,7 @@ export function parseAuthoritySettings(text: string, file: string): AuthoritySet
     policy: settings.policy.map(at),
     directory: at(settings.directory),
     ...(tls && { tls: { certificate: at(tls.certificate), key: at(tls.key) } }),
-    audit: {
-      directory: at(audit.directory),
-      signingKey: at(audit.signingKey),
-      witness: audit.witness && (audit.witness === 'stdout' ? 'stdout' : at(audit.witness)),
-    },
+    audit: auditPaths(audit, at),
   };
 }
 
@@ -100,8 +96,6 @@ function absolutePaths(settings: Settings, base: string): Settings {
   const at = (path: string) => resolve(base, path);
   const files = (pair: Settings['tls']) =>
     pair && { certificate: at(pair.certificate), key: at(pair.key) };
-  const { witness, witnessToken, witnessCa } = settings.audit;
-  const elsewhere = witness === undefined || witness === 'stdout' || /^https:/.test(witness);
   return {
     ...settings,
     policy: settings.policy.map(at),
@@ -112,17 +106,24 @@ function absolutePaths(settings: Settings, base: string): Settings {
     ),
     tls: files(settings.tls),
     mesh: files(settings.mesh),
-    audit: {
-      ...settings.audit,
-      directory: at(settings.audit.directory),
-      signingKey: at(settings.audit.signingKey),
-      hashKey: at(settings.audit.hashKey),
-      witness: elsewhere ? witness : at(witness),
-      witnessToken: witnessToken && at(witnessToken),
-      witnessCa: witnessCa && at(witnessCa),
-    },
+    audit: { ...auditPaths(settings.audit, at), hashKey: at(settings.audit.hashKey) },
     observability: { ...settings.observability, otlp: otlpPaths(settings.observability.otlp, at) },
     administration: { socket: at(settings.administration.socket) },
+  };
+}
+
+type AuditPlaces = AuthoritySettings['audit'];
+
+function auditPaths(audit: AuditPlaces, at: (path: string) => string): AuditPlaces {
+  const { witness, witnessToken, witnessCa } = audit;
+  const elsewhere = witness === undefined || witness === 'stdout' || /^https:/.test(witness);
+  return {
+    ...audit,
+    directory: at(audit.directory),
+    signingKey: at(audit.signingKey),
+    witness: elsewhere ? witness : at(witness),
+    witnessToken: witnessToken && at(witnessToken),
+    witnessCa: witnessCa && at(witnessCa),
   };
 }
 

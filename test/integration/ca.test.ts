@@ -99,7 +99,7 @@ describe('ca', () => {
     const token = place.token('postern-system/postern');
     const { body } = await place.ask(token, request(), '?life=10m');
     const leaf = new X509Certificate(body.certificate);
-    deepEqual(leaf.keyUsage, ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']);
+    deepEqual(leaf.keyUsage, ['1.3.6.1.5.5.7.3.2', '1.3.6.1.5.5.7.3.1']);
     ok(Date.parse(body.notAfter) - Date.now() <= 600_000);
     for (const life of ['5h', '1s', 'forever', '-1h', '']) {
       const { status, body: refused } = await place.ask(token, request(), `?life=${life}`);
@@ -145,10 +145,13 @@ describe('ca', () => {
       const { status, body } = await place.ask(token, request());
       equal(status, 401, reason);
       match(body.error ?? '', /^access denied$/);
-      const found = [
-        ...readRecords(directorySource(join(base, 'ca-audit')), { unreadable: () => ok(false) }),
-      ].find(({ record }) => 'id' in record && record.id === body.decision)?.record;
-      equal(found?.event === 'login-denied' && found.reason, reason);
+      const found = () =>
+        [
+          ...readRecords(directorySource(join(base, 'ca-audit')), { unreadable: () => ok(false) }),
+        ].find(({ record }) => 'id' in record && record.id === body.decision)?.record;
+      await until(() => found() !== undefined, 5_000, 'it is recorded');
+      const record = found();
+      equal(record?.event === 'login-denied' && record.reason, reason);
     }
   });
 
