@@ -4,8 +4,13 @@ import type { SignerOptions } from '../audit/signer-supervisor.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Policy } from '../policy/policy.ts';
 
+/** Of a gateway or an authority. */
+interface AuditPlace {
+  readonly audit: Omit<Settings['audit'], 'hashKey'>;
+}
+
 /** Who signs heads, and where they go besides. */
-export function signerOptions({ audit }: Pick<Settings, 'audit'>): SignerOptions {
+export function signerOptions({ audit }: AuditPlace): SignerOptions {
   const { signingKey: keyPath, witness: place, witnessToken, witnessCa } = audit;
   if (place === undefined) return { keyPath };
   const tokenPath = witnessToken;
@@ -21,7 +26,7 @@ export function signerOptions({ audit }: Pick<Settings, 'audit'>): SignerOptions
  * How long records are kept. Without a limit of the installation what names no declared Target
  * (one that was removed, say) is kept as long as anything is: too long can be made good.
  */
-export function retentionRules({ audit }: Pick<Settings, 'audit'>, policy: Policy): RetentionRules {
+export function retentionRules({ audit }: AuditPlace, policy: Policy): RetentionRules {
   const limitMs = audit.retention ?? Number.POSITIVE_INFINITY;
   const declared = [...policy.targets.values()];
   const targets = Object.fromEntries(

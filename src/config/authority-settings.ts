@@ -39,6 +39,7 @@ export const authoritySettingsSchema = z.strictObject({
     .describe('Certificates that one principal may ask for in a minute.'),
   audit: settingsSchema.shape.audit
     .unwrap()
+    .omit({ hashKey: true })
     .extend({
       directory: z.string().default('./ca-audit').describe('Its own; not that of a gateway.'),
       signingKey: z
