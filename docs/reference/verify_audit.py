@@ -60,6 +60,8 @@ for stream in sorted(p for p in root.iterdir() if p.is_dir() and p.name != "poli
         prev, seq = gone["hash"] if first == gone["seq"] + 1 else None, first - 1
         named = {n: h for n, h in named.items() if n >= first}
     for segment in segments:
+        if int(segment.stem) != seq + 1:
+            faults.append(f"{segment}: it is not named after its first record")
         for line in segment.read_bytes().split(b"\n")[:-1]:
             record, seq = json.loads(line), seq + 1
             if (record["stream"], record["seq"]) != (stream.name, seq) or prev not in (
