@@ -403,7 +403,7 @@ export class Gateway {
       this.#lifecycle.tick();
       // Authorities are rotated without a change of the declaration.
       if (Math.floor(now / BUNDLE_LOOK_MS) !== Math.floor(before / BUNDLE_LOOK_MS)) {
-        this.#identity.reloadBundles();
+        if (this.#identity.reloadBundles()) this.#lifecycle.refreshAll();
       }
       this.#tick(now);
     });

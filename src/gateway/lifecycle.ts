@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Principal } from '../model/principal.ts';
-import type { Access } from '../policy/access.ts';
 import { decideLogin, nextChangeAt, sessionEnds } from '../policy/decide.ts';
-import type { Policy } from '../policy/policy.ts';
 import type { Session, SessionEnd } from './live-session.ts';
+import { lostRight } from './lost-right.ts';
 import type { GatewayParts } from './parts.ts';
 import { sourceIp } from './request.ts';
 
@@ -34,15 +32,13 @@ export class SessionLifecycle {
 
   /** Applies the rules of now; revokes the lease with the session when the right is gone. */
   refresh(session: Session): void {
-    const { engine, clock } = this.#parts;
+    const { engine, clock, identity } = this.#parts;
     const now = clock.now();
-    const { lentFor } = session;
     const access = engine.access(session.principal, session.target.id, now);
-    const lost = access
-      ? lostRight(session.principal, lentFor, access)
-      : { reason: 'revoked' as const, detail: 'the target is no longer declared' };
-    if (!access || lost) {
-      this.#revoke(session, lost ?? { reason: 'revoked', detail: 'access was withdrawn' });
+    const withdrawn = identity.withdrawal(session.principal);
+    const lost = withdrawn ?? lostRight(session.lentFor, access, now);
+    if (!access || lost !== undefined) {
+      this.#revoke(session, { reason: 'revoked', detail: lost ?? 'access was withdrawn' });
       return;
     }
     const surroundings = { now, sourceIp: sourceIp(session.origin.source) };
@@ -68,12 +64,13 @@ export class SessionLifecycle {
   }
 
   refreshAll(): void {
-    const { sessions, warm, engine, clock } = this.#parts;
+    const { sessions, warm, engine, clock, identity } = this.#parts;
     for (const session of sessions.all()) this.refresh(session);
     const now = clock.now();
     warm.closeUnless(({ principal, targetId, lentFor }) => {
       const access = engine.access(principal, targetId, now);
-      return access !== undefined && lostRight(principal, lentFor, access) === undefined;
+      const lost = identity.withdrawal(principal) ?? lostRight(lentFor, access, now);
+      return lost === undefined;
     });
   }
 
@@ -104,39 +101,4 @@ export class SessionLifecycle {
       });
     });
   }
-}
-
-/**
- * Why the lease no longer fits, or undefined. More roles than were lent are no loss: the session
- * keeps its lease. A role whose content changed is another role; one may also go without a reload,
- * when the Grant that gave it expires.
- */
-function lostRight(principal: Principal, lent: Access, after: Access): SessionEnd | undefined {
-  const { policy } = after;
-  const { verifiedBy } = principal;
-  if (!policy.clusters.has(verifiedBy) && !policy.providers.has(verifiedBy)) {
-    return { reason: 'revoked', detail: `${verifiedBy} no longer vouches for anybody` };
-  }
-  for (const id of lent.roleIds) {
-    if (!after.roleIds.includes(id)) {
-      return { reason: 'revoked', detail: `role ${id} was withdrawn` };
-    }
-    if (policy !== lent.policy && roleContent(policy, id) !== roleContent(lent.policy, id)) {
-      return { reason: 'revoked', detail: `role ${id} was changed; connect again` };
-    }
-  }
-  return undefined;
-}
-
-function roleContent(policy: Policy, id: string): string {
-  const role = policy.roles.get(id);
-  if (!role) return '';
-  return JSON.stringify(
-    role.privileges.map((privilege) => [
-      privilege.objects,
-      [...privilege.actions].sort(),
-      privilege.columns ?? null,
-      privilege.as ?? null,
-    ]),
-  );
 }

@@ -18,6 +18,8 @@ export interface TokenSource {
   readonly name: string;
   readonly audiences: readonly string[];
   readonly keys: IssuerKeys;
+  /** Equal for two revisions that read a token alike, whatever audiences and issuers they add. */
+  readonly meaning: string;
   readonly describe: (claims: Claims) => Description;
 }
 
@@ -48,6 +50,12 @@ export async function verifyBearer(
     verifiedBy: source.name,
     claims: visibleClaims(claims),
     expiresAt: Number(claims.exp) * 1000,
+    anchor: {
+      kind: 'token',
+      issuer: token.issuer,
+      audiences: presentedAudiences(claims).filter((one) => acceptsAudience(source, one)),
+      meaning: source.meaning,
+    },
   } as const;
   return { ok: true, principal: { ...description.described, ...proof } };
 }
@@ -69,11 +77,21 @@ async function isSigned(text: string, keys: readonly VerificationKey[]): Promise
 /** Azure SQL's own audience: such a token is for the database, and whoever takes it could use it. */
 const DATABASE_AUDIENCE = /^(https:\/\/)?database\.windows\.net\/*$/i;
 
+export function acceptsAudience(
+  { audiences }: Pick<TokenSource, 'audiences'>,
+  one: string,
+): boolean {
+  return audiences.includes(one) && !DATABASE_AUDIENCE.test(one);
+}
+
+function presentedAudiences({ aud }: Claims): readonly string[] {
+  return (Array.isArray(aud) ? aud : [aud]).filter((one) => typeof one === 'string');
+}
+
 function audienceProblem(claims: Claims, source: TokenSource): IdentityRefusal | undefined {
-  const { aud } = claims;
-  const presented = (Array.isArray(aud) ? aud : [aud]).filter((one) => typeof one === 'string');
-  const accepted = source.audiences.filter((one) => !DATABASE_AUDIENCE.test(one));
-  if (presented.some((one) => accepted.includes(one))) return undefined;
+  const presented = presentedAudiences(claims);
+  if (presented.some((one) => acceptsAudience(source, one))) return undefined;
+  const accepted = source.audiences.filter((one) => acceptsAudience(source, one));
   const hint = presented.some((one) => DATABASE_AUDIENCE.test(one))
     ? '; a token for Azure SQL itself is never accepted, ask for one for Postern'
     : '';

@@ -68,6 +68,12 @@ describe('client-certificate', () => {
         id: 'workload/prod/payments/checkout',
         method: 'mesh-mtls',
         verifiedBy: 'prod',
+        anchor: {
+          kind: 'certificate',
+          trustDomain: 'prod.local',
+          clusterDomain: 'prod.local',
+          root: new X509Certificate(prod.certPem).fingerprint256,
+        },
         claims: {},
         expiresAt: notAfter.getTime(),
         cluster: 'prod',

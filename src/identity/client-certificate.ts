@@ -46,6 +46,12 @@ export function verifyClientCertificate(
     verifiedBy: cluster.name,
     claims: {},
     expiresAt: Math.min(...vouched.path.map((one) => one.facts.notAfter)),
+    anchor: {
+      kind: 'certificate',
+      trustDomain: named.id.trustDomain,
+      clusterDomain: cluster.trustDomain,
+      root: vouched.path.at(-1)?.certificate.fingerprint256 ?? '',
+    },
     cluster: cluster.name,
     namespace,
     serviceAccount,

@@ -101,6 +101,12 @@ describe('resolver', () => {
           email: 'ada@example.com',
         },
         expiresAt: clock.now() + 3_600_000,
+        anchor: {
+          kind: 'token',
+          issuer: ISSUER,
+          audiences: ['postern'],
+          meaning: JSON.stringify([{ preset: 'generic', claims: GROUPS, makes: 'user' }, {}]),
+        },
       },
     });
   });

@@ -2,6 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
+import type { Principal } from '../model/principal.ts';
 import type { Secret } from '../model/secret.ts';
 import type { Material, Policy } from '../policy/policy.ts';
 import { verifyBearer } from './bearer.ts';
@@ -12,6 +13,7 @@ import { TokenSources } from './token-sources.ts';
 import { TrustBundles } from './trust-bundles.ts';
 import { parseToken } from './unverified-token.ts';
 import { VerifiedCache } from './verified-cache.ts';
+import { withdrawal } from './withdrawal.ts';
 
 export type { IdentityResult } from './result.ts';
 
@@ -46,9 +48,22 @@ export class IdentityResolver {
     this.reloadBundles();
   }
 
-  /** Reads every Cluster's bundle again; a bundle that became unreadable keeps its old roots. */
-  reloadBundles(): void {
-    this.#bundles = TrustBundles.read(this.#policy, this.#parts, this.#bundles);
+  /**
+   * Reads every Cluster's bundle again; a bundle that became unreadable keeps its old roots. True
+   * when a root went away, so that `withdrawal` may have other answers.
+   */
+  reloadBundles(): boolean {
+    const before = this.#bundles;
+    this.#bundles = TrustBundles.read(this.#policy, this.#parts, before);
+    return this.#bundles.hasLessThan(before);
+  }
+
+  /**
+   * Why the proof of a principal would not be believed any more as the declaration and the bundles
+   * are now; undefined when nothing that it rested on was taken away.
+   */
+  withdrawal(principal: Principal): string | undefined {
+    return withdrawal(principal, { bundles: this.#bundles, sources: this.#sources });
   }
 
   /** Roots of all Clusters (PEM), for the handshake of a listener that asks for certificates. */

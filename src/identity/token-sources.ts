@@ -57,14 +57,15 @@ export class TokenSources {
       for (const issuer of origin.issuers) {
         const keySource: KeySource = { ...origin.keys, issuer, issuers: origin.issuers };
         const keyName = JSON.stringify(keySource);
-        const { owner, name, audiences, describe, meaning } = origin;
+        const { owner, name, audiences, describe } = origin;
+        const meaning = JSON.stringify([origin.meaning, origin.keys]);
         const load = () => loadKeys(keySource, parts);
         const { clock, log } = parts;
         const issuerKeys = oldKeys?.get(keyName) ?? new IssuerKeys({ owner, load, clock, log });
         keys.set(keyName, issuerKeys);
-        const source = { owner, name, audiences, describe, keys: issuerKeys };
+        const source = { owner, name, audiences, describe, keys: issuerKeys, meaning };
         const rival = byIssuer.get(issuer)?.source.owner;
-        const fingerprint = JSON.stringify([owner, meaning, keySource, rival]);
+        const fingerprint = JSON.stringify([owner, audiences, meaning, keySource, rival]);
         const kept = oldIssuers?.get(issuer);
         const declared = { source, fingerprint, ...(rival !== undefined && { rival }) };
         byIssuer.set(issuer, kept?.fingerprint === fingerprint ? kept : declared);
@@ -126,7 +127,7 @@ function providerOrigin(provider: IdentityProvider): Origin {
       ...(ca && { ca }),
     },
     describe: (presented) => PRESETS[preset](presented, provider),
-    meaning: { preset, audiences, tenant, claims, makes },
+    meaning: { preset, tenant, claims, makes },
   };
 }
 
@@ -140,7 +141,7 @@ function clusterOrigin(cluster: Cluster): Origin | undefined {
     audiences: tokens.audiences,
     keys: tokens.jwks ? { jwks: tokens.jwks } : {},
     describe: (presented) => serviceAccount(presented, cluster),
-    meaning: { cluster: cluster.name, audiences: tokens.audiences, domain: cluster.trustDomain },
+    meaning: { cluster: cluster.name, domain: cluster.trustDomain },
   };
 }
 

@@ -61,6 +61,14 @@ export class TrustBundles {
     );
   }
 
+  /** Whether somebody whom `before` believed may no longer be. */
+  hasLessThan(before: TrustBundles): boolean {
+    return before.all.some(({ cluster, roots }) => {
+      const now = new Set(this.bundleOf(cluster.name)?.roots.map(fingerprint));
+      return roots.some((root) => !now.has(fingerprint(root)));
+    });
+  }
+
   /** Every root, for a TLS handshake that only later learns which cluster calls. */
   get rootsPem(): readonly string[] {
     const roots = this.all.flatMap((bundle) => bundle.roots.map((root) => root.certificate));
@@ -76,6 +84,8 @@ export function parseCertificates(pem: string): X509Certificate[] {
   if (certificates.length === 0) throw new Error('there is no certificate in it');
   return certificates;
 }
+
+const fingerprint = ({ certificate }: ReadCertificate) => certificate.fingerprint256;
 
 function parseBundle(pem: string): readonly ReadCertificate[] {
   const roots = readAll(parseCertificates(pem));

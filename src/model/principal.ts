@@ -14,6 +14,29 @@ export type IdentityMethod =
 /** A claim value as rules see it: text, or a list of text. Everything else never matches. */
 export type ClaimValue = string | readonly string[];
 
+/**
+ * What a proof rested on in the declaration, plain data. The identity is worth nothing any more
+ * when the declaration no longer has it.
+ */
+export type TrustAnchor =
+  | {
+      readonly kind: 'certificate';
+      /** As the certificate names it, which may be an alias. */
+      readonly trustDomain: string;
+      /** The Cluster's own name for itself then. */
+      readonly clusterDomain: string;
+      /** SHA-256 of the root that the chain ended in. */
+      readonly root: string;
+    }
+  | {
+      readonly kind: 'token';
+      readonly issuer: string;
+      /** Those of the token that were accepted; one must still be. */
+      readonly audiences: readonly string[];
+      /** Everything else of the provider that decides whom a token stands for. */
+      readonly meaning: string;
+    };
+
 interface PrincipalFacts {
   /** Canonical id: `workload/<cluster>/<ns>/<sa>`, `user/<idp>/<oid>`, `ci/<idp>/<repo>@<env>`. */
   readonly id: string;
@@ -24,6 +47,8 @@ interface PrincipalFacts {
   readonly claims: Readonly<Record<string, ClaimValue>>;
   /** When the proof ends, ms since the epoch: a token's `exp`, a certificate's notAfter. */
   readonly expiresAt: number;
+  /** Absent for principals that are only spoken of. */
+  readonly anchor?: TrustAnchor;
   /** Rights are the intersection with this principal's. */
   readonly onBehalfOf?: Principal;
 }

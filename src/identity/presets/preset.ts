@@ -5,7 +5,7 @@ import type { IdentityProvider } from '../../policy/policy.ts';
 import { type IdentityRefusal, refusal, UNPRINTABLE } from '../result.ts';
 import type { Claims } from '../unverified-token.ts';
 
-type Proof = 'method' | 'verifiedBy' | 'claims' | 'expiresAt';
+type Proof = 'method' | 'verifiedBy' | 'claims' | 'expiresAt' | 'anchor';
 type WithoutProof<P> = P extends unknown ? Omit<P, Proof> : never;
 
 /** Who a verified token stands for; the verifier adds how and until when. */
