@@ -131,12 +131,12 @@ describe('audit commands', () => {
 
   it('explains a decision with the rule as it was then', async () => {
     const { context, out } = contextOf();
-    assert.equal(await explainRecord('postern.0.2-4', directory, context), 0);
+    assert.equal(await explainRecord('postern.0.2-4', directory, {}, context), 0);
     assert.match(
       out.join('\n'),
       /\nGrant\/data-orders\/checkout-writes, policy\/orders\.yaml:3\n {2}4 \| kind: Grant\n {2}5 \| metadata: \{name: checkout-writes\}$/,
     );
-    await assert.rejects(explainRecord('d-0', directory, context), /has no decision d-0/);
+    await assert.rejects(explainRecord('d-0', directory, {}, context), /has no decision d-0/);
   });
 
   it('colours only for a person, and lets nothing through to the terminal', async () => {

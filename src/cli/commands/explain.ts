@@ -2,22 +2,21 @@
 import { systemClock } from '../../model/clock.ts';
 import { PosternError } from '../../model/errors.ts';
 import { type Access, DecisionEngine, type RequestQuestion } from '../../policy/decide.ts';
-import { type Explanation, explain, placeText } from '../../policy/explanation.ts';
+import { type Explanation, explain } from '../../policy/explanation.ts';
 import {
-  type AskingOptions,
   askedPolicy,
   askingOptions,
-  type PrincipalOptions,
   principalNamed,
   principalOptions,
   targetNamed,
 } from '../asking.ts';
 import { type AuditPlaceOptions, auditDirectory } from '../audit-place.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
+import { explanationLines } from '../explanation-text.ts';
 import { readAsked } from '../question-text.ts';
-import { explainRecord } from './explain-record.ts';
+import { type ExplainRecordOptions, explainRecord } from './explain-record.ts';
 
-interface ExplainOptions extends AskingOptions, Partial<PrincipalOptions>, AuditPlaceOptions {
+interface ExplainOptions extends ExplainRecordOptions, AuditPlaceOptions {
   readonly to?: string;
   readonly schema?: string;
   readonly at?: string;
@@ -31,6 +30,7 @@ Without --as it is the id of a recorded decision, which an error message shows.
   postern explain --as payments/checkout --to orders "delete from shop.orders"
   postern explain --as user/entra/OID --group GROUP --to orders
   postern explain d-7k2m4q
+  postern explain d-7k2m4q --dir copy-of-the-audit --policy ./policy    (and what would be said today)
 
 Exit code: 0 allowed, 1 denied, 2 usage or faults in the declaration.`;
 
@@ -59,7 +59,7 @@ async function explainCommand(
 ): Promise<ExitCode> {
   const { as, to } = options;
   if (as === undefined && to === undefined && text !== undefined) {
-    return explainRecord(text, auditDirectory(options, context), context);
+    return explainRecord(text, auditDirectory(options, context), options, context);
   }
   if (as === undefined || to === undefined) {
     throw new PosternError('usage', {
@@ -109,36 +109,7 @@ function report(
     const kind = question && { kind: question.kind };
     context.out(JSON.stringify({ ...asked, ...kind, decision, needs, remedies }, null, 2));
   } else {
-    for (const line of lines(explanation, access, text)) context.out(line);
+    for (const line of explanationLines(explanation, access, text)) context.out(line);
   }
   return decision.effect === 'allow' ? 0 : 1;
-}
-
-function* lines(
-  { decision, needs, remedies }: Explanation,
-  { principal, target }: Access,
-  text: string | undefined,
-): Generator<string> {
-  const would = decision.effect === 'allow' ? decision.wouldDeny : undefined;
-  const denied = decision.effect === 'deny' ? decision : would;
-  const verdict = decision.effect === 'deny' ? 'DENY' : would ? 'ALLOW (Observe)' : 'ALLOW';
-  yield `${verdict}  ${principal.id} at ${target.id}: ${text ?? 'connect'}`;
-  if (denied) yield `  ${would ? 'Enforce would deny: ' : ''}${denied.reason}: ${denied.detail}`;
-  for (const { need, allowed, rules } of needs) {
-    const by = allowed ? `  ${rules.map((rule) => rule.name).join(', ')}` : '';
-    yield `  ${allowed ? 'yes' : 'no '}  ${need}${by}`;
-  }
-  const rules = denied ? denied.rules : decision.rules;
-  if (rules.length > 0) yield denied ? 'Rules that come closest:' : 'Allowed by:';
-  for (const rule of rules) yield `  ${rule.name}  ${placeText(rule)}`;
-  if (decision.effect === 'allow') {
-    const limits = Object.entries(decision.limits).map(([name, value]) => `${name} ${value}`);
-    if (limits.length > 0) yield `Limits: ${limits.join(', ')}`;
-  }
-  if (remedies.length > 0) yield 'What would allow it:';
-  for (const remedy of remedies) yield `  ${remedy}`;
-  const [first] = needs.filter(({ allowed }) => !allowed).concat(needs);
-  yield first
-    ? `Next: postern who-can "${first.need}" --on ${target.name}`
-    : `Next: postern explain --as ${principal.id} --to ${target.name} "select SCHEMA.TABLE"`;
 }
