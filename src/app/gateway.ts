@@ -226,6 +226,7 @@ export class Gateway {
         const secureContext = plain ? undefined : this.#certificates.protocolContext();
         return new MysqlDoor(this.#parts, accepted.socket, {
           source: accepted.source,
+          listener: listener.name,
           destination: accepted.destination,
           target: (target) => this.#targets.get(target),
           warm: this.#warm,

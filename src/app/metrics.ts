@@ -32,24 +32,7 @@ export function createMetrics(gauges: Gauges): Metrics {
   const allowed = new Tally();
   const rows = new Tally();
   collectDefaultMetrics({ register: registry, prefix: 'postern_' });
-  const logins = new Counter({
-    name: 'postern_logins_denied_total',
-    help: 'Logins that did not become a session.',
-    labelNames: ['target', 'reason'],
-    registers,
-  });
-  const opened = new Counter({
-    name: 'postern_sessions_opened_total',
-    help: 'Sessions that began.',
-    labelNames: ['target'],
-    registers,
-  });
-  const closed = new Counter({
-    name: 'postern_sessions_closed_total',
-    help: 'Sessions that ended, by why.',
-    labelNames: ['target', 'reason'],
-    registers,
-  });
+  const { failures, logins, opened, closed } = connectionCounters(registers);
   const upstreams = new Counter({
     name: 'postern_upstream_connections_total',
     help: 'Upstream connections of sessions: kept from an earlier session, or by a login.',
@@ -98,6 +81,7 @@ export function createMetrics(gauges: Gauges): Metrics {
     spans: (result, count) => spans.inc({ result }, count),
     values: async () => [...(await registry.getMetricsAsJSON()), await durations.values()],
     meter: {
+      connectionFailed: (listener, layer) => failures.inc({ listener, layer }),
       loginDenied: (reason, target) => logins.inc({ reason, target }),
       sessionOpened: (target) => opened.inc({ target }),
       sessionClosed: (target, reason) => closed.inc({ target, reason }),
@@ -111,6 +95,28 @@ export function createMetrics(gauges: Gauges): Metrics {
         rows.add(target, count);
       },
     },
+  };
+}
+
+/** What becomes of connections, from the handshake to the end of their session. */
+function connectionCounters(registers: Registry[]) {
+  const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
+    new Counter({ name, help, labelNames, registers });
+  return {
+    failures: counter(
+      'postern_connections_failed_total',
+      'Connections that failed in TLS or a PROXY header, by listener.',
+      ['listener', 'layer'],
+    ),
+    logins: counter('postern_logins_denied_total', 'Logins that did not become a session.', [
+      'target',
+      'reason',
+    ]),
+    opened: counter('postern_sessions_opened_total', 'Sessions that began.', ['target']),
+    closed: counter('postern_sessions_closed_total', 'Sessions that ended, by why.', [
+      'target',
+      'reason',
+    ]),
   };
 }
 

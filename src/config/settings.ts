@@ -198,6 +198,13 @@ export const settingsSchema = z.strictObject({
       requestBytes: size('64MiB').describe('Largest single request.'),
       bufferBytes: size('512MiB').describe('All requests being collected in this process.'),
       handshakes: z.int().min(1).default(2000).describe('Logins under way at one time.'),
+      handshakesPerSource: z
+        .int()
+        .min(1)
+        .default(500)
+        .describe(
+          'The same from one IPv4 address or IPv6 /64 network, once half of `handshakes` are taken.',
+        ),
       handshakeTimeout: duration('10s').describe('A login that takes longer is ended.'),
       targetTimeout: duration('5s').describe('Connecting and logging in at a target.'),
       analysisCache: z.int().min(0).default(20_000).describe('Statements whose analysis is kept.'),

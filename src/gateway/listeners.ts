@@ -4,7 +4,9 @@ import type { TLSSocket } from 'node:tls';
 import type { ListenerSettings } from '../config/settings.ts';
 import type { IdentityResult } from '../identity/result.ts';
 import { problemText } from '../model/errors.ts';
+import { HandshakeBudget } from './handshake-budget.ts';
 import type { GatewayParts } from './parts.ts';
+import { sourceIp } from './request.ts';
 import { type Door, serveConnection } from './session.ts';
 import type { Destination } from './target-resolution.ts';
 
@@ -30,28 +32,24 @@ export interface ListenerParts {
 /** What becomes of an accepted connection: TLS where it comes first, then its protocol's door. */
 export class Listeners {
   readonly #parts: ListenerParts;
-  #handshakes = 0;
+  readonly #handshakes: HandshakeBudget;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
+    this.#handshakes = new HandshakeBudget(parts.gateway.limits);
   }
 
   accept(listener: ListenerSettings, socket: Socket): void {
     const { gateway } = this.#parts;
     // An error on a socket nobody listens to would end the process.
     socket.on('error', () => undefined);
-    if (this.#handshakes >= gateway.limits.handshakes) {
-      gateway.log.warn('too many logins under way', { listener: listener.name });
+    const source = 'path' in listener.address ? 'unix' : sourceText(socket);
+    const loggedIn = this.#handshakes.take(sourceIp(source));
+    if (!loggedIn) {
+      gateway.log.warn('too many logins under way', { listener: listener.name, source });
       socket.destroy();
       return;
     }
-    const source = 'path' in listener.address ? 'unix' : sourceText(socket);
-    this.#handshakes += 1;
-    let counted = true;
-    const loggedIn = () => {
-      if (counted) this.#handshakes -= 1;
-      counted = false;
-    };
     void this.#serve(listener, socket, source, loggedIn).finally(loggedIn);
   }
 
@@ -78,6 +76,7 @@ export class Listeners {
       await serveConnection(gateway, this.#parts.door(listener, accepted), loggedIn);
     } catch (thrown) {
       socket.destroy();
+      gateway.meter.connectionFailed(listener.name, 'tls');
       gateway.log.debug('TLS with a peer failed', { source, problem: problemText(thrown) });
     }
   }

@@ -20,6 +20,8 @@ import type { Tracing } from './tracing.ts';
 
 /** What the gateway counts; `app/metrics.ts` turns it into Prometheus series. */
 export interface Meter {
+  /** A connection that failed before its protocol began. */
+  connectionFailed(listener: string, layer: 'tls' | 'proxy'): void;
   loginDenied(reason: string, target: string): void;
   sessionOpened(target: string): void;
   sessionClosed(target: string, reason: string): void;

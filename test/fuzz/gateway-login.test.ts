@@ -19,6 +19,7 @@ import { mutate } from './mutate.ts';
 
 const { seed, durationMs } = fuzzOptions(process.env);
 const GOOD_TOKEN = 'the.only.good-token';
+const meter = { connectionFailed: () => undefined };
 const SOMEBODY = { ok: true, principal: { id: 'workload/prod/a/b' } } as unknown as IdentityResult;
 
 /** How a login that is not understood may end. */
@@ -98,11 +99,12 @@ describe('gateway login fuzzing', () => {
     };
     const Channel = front.encrypted ? EncryptedChannel : LoginChannel;
     const channel = new Channel(peer as unknown as Socket, systemClock, 5_000);
-    const login = acceptLogin(channel, { identity } as unknown as GatewayParts, {
+    const login = acceptLogin(channel, { identity, meter } as unknown as GatewayParts, {
       serverVersion: '10.11.1-MariaDB',
       charset: 45,
       connectionId: 1,
       target: 'data/orders',
+      listener: 'fuzz',
       offered: offeredCapabilities(0xffff_ffffn),
       ...(front.settled && { settled: front.settled }),
       ...(front.tls && { secureContext }),

@@ -16,6 +16,7 @@ import {
 import { decodeSslRequest, isSslRequest } from '../../wire/mysql/ssl-request.ts';
 import { SERVER_STATUS_AUTOCOMMIT } from '../../wire/mysql/status.ts';
 import type { GatewayParts } from '../parts.ts';
+import { isReadable } from './charsets.ts';
 import { denialMessage, MYSQL_DENIALS } from './errors.ts';
 import type { LoginChannel } from './login-channel.ts';
 import { GREETING_PLUGIN, newChallenge, redeemTicket } from './ticket-login.ts';
@@ -32,6 +33,7 @@ export interface AcceptOptions {
   /** The target's default collation: drivers send SET NAMES or not because of it. */
   readonly charset: number;
   readonly connectionId: number;
+  readonly listener: string;
   /** The target of the connection, `namespace/name`. */
   readonly target: string;
   /** What to offer besides TLS: the target's capabilities that the relay implements. */
@@ -46,8 +48,9 @@ export interface AcceptOptions {
 
 /**
  * The downstream login up to a verdict on who calls; success or failure is told later, when the
- * rules have been asked. Order of methods: the transport's identity, else a ticket where the user
- * name is the id of one, else a token as mysql_clear_password, which is asked for only inside TLS.
+ * rules have been asked. Order of methods: the transport's identity, else a client certificate (one
+ * that is not accepted is a denial), else a ticket where the user name is the id of one, else a
+ * token as mysql_clear_password, which is asked for only inside TLS.
  */
 export async function acceptLogin(
   channel: LoginChannel,
@@ -73,10 +76,18 @@ export async function acceptLogin(
       throw new PosternError('unexpected-message', { message: 'SSLRequest', state: 'TLS is off' });
     }
     decodeSslRequest(message.payload);
-    await channel.upgrade(secureContext);
+    // Where the transport has settled who calls, another name could only contradict it.
+    await channel.upgrade(secureContext, options.settled === undefined).catch((thrown) => {
+      parts.meter.connectionFailed(options.listener, 'tls');
+      throw thrown;
+    });
     message = await channel.read('login over TLS');
   }
   const response = decodeHandshakeResponse(message.payload);
+  if (response.database !== undefined && !isReadable(response.database, response.charset)) {
+    const problem = 'the name of the database must be ASCII, or the character set UTF-8';
+    throw new PosternError('malformed-message', { message: 'login', offset: 32, problem });
+  }
   return { identity: await identityOf(channel, parts, options, { response, challenge }), response };
 }
 
@@ -90,6 +101,8 @@ async function identityOf(
   if (!channel.encrypted && !plain) {
     return refusal('anonymous', 'the driver did not ask for TLS, and no proof is taken without it');
   }
+  const chain = channel.peerChain;
+  if (chain.length > 0) return parts.identity.verifyCertificateChain(chain, 'client-certificate');
   if (isTicketId(response.user)) {
     return redeemTicket(channel, parts.tickets, { response, challenge, target });
   }
@@ -108,7 +121,8 @@ async function askForToken(channel: LoginChannel, parts: GatewayParts): Promise<
     return refusal('token-oversize', detail);
   }
   const token = clearPassword(answer.payload);
-  if (token === '') return refusal('anonymous', 'no token was sent; give it as the password');
+  if (token === '')
+    return refusal('anonymous', 'no token was sent; give the token as the password');
   return parts.identity.verifyToken(new Secret(token));
 }
 

@@ -21,6 +21,13 @@ const RANGES: readonly (readonly [first: number, last: number, name: string])[] 
   [255, 323, 'utf8mb4'],
 ];
 
+/** Names are decoded as UTF-8: with another character set the same bytes name something else. */
+export function isReadable(name: string, collation: number): boolean {
+  if (/^[\x20-\x7e]*$/.test(name)) return true;
+  const isUtf8 = charsetName(collation)?.startsWith('utf8') === true;
+  return isUtf8 && !name.includes('\ufffd');
+}
+
 export function charsetName(collation: number): string | undefined {
   return RANGES.find(([first, last]) => collation >= first && collation <= last)?.[2];
 }

@@ -35,6 +35,8 @@ export interface DoorOptions {
   readonly destination: Destination;
   /** `ip:port` of the peer. */
   readonly source: string;
+  /** Name of the listener. */
+  readonly listener: string;
   readonly secureContext?: SecureContext;
   readonly settled?: IdentityResult;
   readonly plain?: boolean;
@@ -69,7 +71,7 @@ export class MysqlDoor implements Door {
   }
 
   async identify(target: Target): Promise<Introduction> {
-    const { secureContext, settled, plain } = this.#options;
+    const { listener, secureContext, settled, plain } = this.#options;
     const greeting = this.#options.target(target).greeting();
     if (!greeting) {
       const problem = 'its greeting is not known yet';
@@ -82,6 +84,7 @@ export class MysqlDoor implements Door {
       charset: greeting.charset,
       connectionId: this.downstreamConnection,
       target: target.id,
+      listener,
       offered: this.#offered,
       ...(secureContext && { secureContext }),
       ...(settled && { settled }),
@@ -197,7 +200,7 @@ export class MysqlDoor implements Door {
       session,
       state,
       statements,
-      downstream: { socket, early, capabilities, settled: this.#options.settled !== undefined },
+      downstream: { socket, early, capabilities, settled: isSettled(session) },
       upstream,
       cancel: async (connectionId) => {
         // The account's password may have been rotated since: borrow the lease as it is now. The
@@ -243,6 +246,11 @@ export class MysqlDoor implements Door {
     if (!this.#login) throw new PosternError('internal', { correlation: 'login order' });
     return this.#login;
   }
+}
+
+/** Proven by the transport once and for all; tokens and tickets are asked for again. */
+function isSettled({ principal }: Session): boolean {
+  return principal.method !== 'token' && principal.method !== 'ticket';
 }
 
 /** Any role of the session that allows several statements in one text. */

@@ -7,6 +7,7 @@ import type { DownstreamPayload } from '../../wire/mysql/payload.ts';
 import { SERVER_STATUS_AUTOCOMMIT } from '../../wire/mysql/status.ts';
 import type { Asker, Kill } from '../parts.ts';
 import type { SessionRegistry } from '../registry.ts';
+import { isSamePrincipal } from '../same-identity.ts';
 
 /** Only the plain form: a number that a comment could hide is not looked for. */
 const KILL_TEXT = /^\s*kill\s+(?:(query|connection)\s+)?(\d{1,10})\s*;?\s*$/i;
@@ -24,7 +25,7 @@ export function parseKill(text: string): Kill | undefined {
  */
 export function killOwn(sessions: SessionRegistry, asker: Asker, kill: Kill): boolean {
   const victim = sessions.byConnection(kill.connectionId, asker.target);
-  if (!victim || victim.principal.id !== asker.principal.id) return false;
+  if (!victim || !isSamePrincipal(victim.principal, asker.principal)) return false;
   if (kill.what === 'query') victim.cancelRequest();
   else victim.end({ reason: 'session-killed', detail: 'KILL from another session of yours' });
   return true;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import type { Clock } from '../../model/clock.ts';
 import { PosternError, problemText } from '../../model/errors.ts';
+import { presentedChain } from '../../net/tls.ts';
 import { frame } from '../../wire/mysql/framing.ts';
 import { type Message, PacketAssembler } from '../../wire/mysql/packet-assembler.ts';
 import type { DownstreamPayload } from '../../wire/mysql/payload.ts';
@@ -44,6 +46,11 @@ export class LoginChannel {
 
   get encrypted(): boolean {
     return this.#socket instanceof TLSSocket;
+  }
+
+  /** What the peer presented, leaf first; it holds the leaf's key, and that is all that is known. */
+  get peerChain(): readonly X509Certificate[] {
+    return this.#socket instanceof TLSSocket ? presentedChain(this.#socket) : [];
   }
 
   get socket(): Socket | TLSSocket {
@@ -91,16 +98,20 @@ export class LoginChannel {
   }
 
   /**
-   * Goes over to TLS as its server. Bytes that came behind the request belong to the TLS stream,
+   * Goes over to TLS as its server; a certificate of the peer is asked for, never insisted on, so
+   * that its refusal can be told in the protocol and explained in the audit. Bytes that came behind the request belong to the TLS stream,
    * never to the protocol: injected plaintext makes the TLS handshake fail.
    */
-  async upgrade(secureContext: SecureContext): Promise<void> {
+  async upgrade(secureContext: SecureContext, askCertificate: boolean): Promise<void> {
     const plain = this.#socket;
     this.#unlisten();
     plain.pause();
     const early = this.#assembler.leftover();
     if (early.length > 0) plain.unshift(early);
-    const secure = new TLSSocket(plain, { isServer: true, secureContext });
+    const secure = new TLSSocket(plain, {
+      ...{ isServer: true, secureContext },
+      ...{ requestCert: askCertificate, rejectUnauthorized: false },
+    });
     this.#socket = secure;
     await this.#within('TLS handshake', (resolve, reject) => {
       secure.once('secure', resolve);

@@ -12,8 +12,9 @@ import type { Message } from '../../wire/mysql/packet-assembler.ts';
 import type { DownstreamPayload, UpstreamPayload } from '../../wire/mysql/payload.ts';
 import type { Session, SessionEnd } from '../live-session.ts';
 import type { GatewayParts } from '../parts.ts';
+import { isSameIdentity } from '../same-identity.ts';
 import { clearPassword } from './accept.ts';
-import { charsetName } from './charsets.ts';
+import { charsetName, isReadable } from './charsets.ts';
 import type { CommandReader } from './command-reader.ts';
 import type { Inspection, Inspector } from './inspect.ts';
 import type { InternalExchange } from './internal-exchange.ts';
@@ -113,6 +114,10 @@ export class Rewrites {
       const detail = `collation ${change.charset} is not known; use SET NAMES`;
       return this.#c.deny({ reason: 'statement-charset', detail }, message.nextSequence);
     }
+    if (!isReadable(change.database, change.charset ?? 0)) {
+      const detail = 'the name of the database must be ASCII, or the character set UTF-8';
+      return this.#c.deny({ reason: 'statement-charset', detail }, message.nextSequence);
+    }
     const names = charset ? [internalQuery(`/*postern*/ SET NAMES ${charset}`)] : [];
     const schema = change.database || undefined;
     if (this.#c.settled) return this.#reset(message.nextSequence, schema, names);
@@ -190,8 +195,8 @@ export class Rewrites {
   #sameAs(identity: IdentityResult): true | SessionEnd {
     const { session } = this.#c;
     if (!identity.ok) return { reason: identity.reason, detail: identity.detail };
-    if (identity.principal.id === session.principal.id) return true;
-    const detail = `the session is ${session.principal.id}'s; connect anew as somebody else`;
+    if (isSameIdentity(session.access, identity.principal)) return true;
+    const detail = `the session is ${session.principal.id}'s as it was proven then; connect anew`;
     return { reason: 'identity-changed', detail };
   }
 
