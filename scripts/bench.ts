@@ -1,219 +1,163 @@
 // SPDX-License-Identifier: Apache-2.0
-// `make bench`: sysbench against the same MariaDB directly, through HAProxy (TCP pass-through) and
-// through Postern, in one run on one machine, so that ratios mean something. Absolute figures
-// depend on the machine and its neighbours. Every row uses TLS from the driver on.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+// `make bench`: the same work directly, through HAProxy and through Postern, in turn, in one run on
+// one machine, so that ratios mean something. Absolute figures depend on the machine and its
+// neighbours. `--json` prints the figures; BENCH_ROWS=point,idle selects rows by their beginning.
 import { availableParallelism, cpus, release } from 'node:os';
-import { promisify } from 'node:util';
-import { freePort } from '../test/support/free-port.ts';
-import { until, World } from '../test/support/world.ts';
+import { bareSocketKib, connects, idleKib, readLarge, writeLarge } from './bench-client.ts';
+import { IDLE_SESSIONS, Place } from './bench-place.ts';
+import { type Load, type LoadFigure, prepareTable, run } from './bench-sysbench.ts';
+import { BenchTable } from './bench-table.ts';
 
-const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 8);
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
-const CONNECTIONS = (process.env['BENCH_CONNECTIONS'] ?? '1,16,64').split(',').map(Number);
-const TABLE_ROWS = 10_000;
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 2);
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 2);
+const ROWS = (process.env['BENCH_ROWS'] ?? '').split(',');
+const LARGE_ANSWER_BYTES = 1e9;
+/** 64 MB is the limit of a statement; its own header must fit as well. */
+const LARGE_STATEMENT_BYTES = 64e6;
+const COLD_LOGINS = 30;
 
-interface Route {
-  readonly name: string;
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  /** Directory with cacert.pem and the like: sysbench reads them from where it runs. */
-  readonly directory: string;
+const LOADS: readonly (Load & { readonly key: string; readonly what: string })[] = [
+  ...[1, 16, 64].map((connections) => ({
+    key: `point-${connections}`,
+    what: `point select, ${connections} connection${connections === 1 ? '' : 's'}, queries/s`,
+    script: 'oltp_point_select' as const,
+    connections,
+  })),
+  {
+    key: 'mix',
+    what: 'read-only mix, 16 connections, queries/s',
+    script: 'oltp_read_only',
+    connections: 16,
+  },
+  {
+    key: 'prepared',
+    what: 'prepared point select, 16 connections, queries/s',
+    script: 'oltp_point_select',
+    connections: 16,
+    prepared: true,
+  },
+];
+
+function wanted(key: string): boolean {
+  return ROWS.some((prefix) => key.startsWith(prefix));
 }
 
-interface Figure {
-  readonly perSecond: number;
-  readonly p95Ms: number;
-}
-
-const BENCH_POLICY = `---
-apiVersion: postern.dev/v1alpha1
-kind: DataRole
-metadata: {name: bench, namespace: data}
-spec:
-  privileges: [{tables: [bench.*], actions: [select]}]
----
-apiVersion: postern.dev/v1alpha1
-kind: Grant
-metadata: {name: bench, namespace: data}
-spec:
-  subjects: [{group: {provider: people, id: bench}}]
-  targetSelector: {matchLabels: {app: orders}}
-  role: bench
-`;
-
-async function main(): Promise<void> {
-  const world = await World.start({
-    extraPolicy: BENCH_POLICY,
-    extraSql: `CREATE DATABASE bench; CREATE USER sbtest@'%' IDENTIFIED BY 'sbtest';
-      GRANT ALL ON bench.* TO sbtest@'%';`,
-    gateway: false,
-    settings: 'log: {level: warn}',
-  });
-  const children: ChildProcess[] = [];
-  try {
-    world.write('postern.yaml', world.settingsText());
-    const postern = await startPostern(world, children);
-    const haproxy = await startHaproxy(world, children);
-    const routes = [
-      await route(world, 'direct', world.mariadb.port, 'sbtest', 'sbtest', world.dbCa.certPem),
-      await route(world, 'haproxy', haproxy, 'sbtest', 'sbtest', world.dbCa.certPem),
-      await route(
-        world,
-        'postern',
-        postern,
-        'anybody',
-        world.token('bench', ['bench']),
-        world.serverCa.certPem,
-      ),
-    ];
-    const [direct] = routes;
-    if (direct) await sysbench(direct, ['--threads=1', 'prepare']);
-    print(await measure(routes));
-  } finally {
-    await Promise.all(children.map((child) => stopped(child)));
-    await world.stop();
-  }
-}
-
-async function stopped(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGTERM');
-  await once(child, 'exit');
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 /** Rounds alternate between the routes, so that a busy moment hits all of them. */
-async function measure(routes: readonly Route[]): Promise<Map<string, Figure[]>> {
-  const figures = new Map<string, Figure[]>();
-  for (const connections of CONNECTIONS) {
-    for (let round = 0; round < ROUNDS; round += 1) {
-      for (const one of routes) {
-        process.stderr.write(`${one.name}, ${connections} connections, round ${round + 1}\n`);
-        const args = [`--threads=${connections}`, `--time=${SECONDS}`, 'run'];
-        const key = `${connections} ${one.name}`;
-        figures.set(key, [...(figures.get(key) ?? []), readFigure(await sysbench(one, args))]);
+async function statements(place: Place, table: BenchTable): Promise<void> {
+  for (const load of LOADS.filter(({ key }) => wanted(key))) {
+    const figures = new Map<string, LoadFigure[]>();
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      say(`${load.what}: round ${round} of ${ROUNDS}`);
+      for (const route of place.routes) {
+        const figure = await run(route, load, SECONDS);
+        figures.set(route.name, [...(figures.get(route.name) ?? []), figure]);
       }
     }
-  }
-  return figures;
-}
-
-function print(figures: ReadonlyMap<string, readonly Figure[]>): void {
-  console.log(`\n${cpus()[0]?.model}, ${availableParallelism()} cores, Linux ${release()}`);
-  console.log(`Node ${process.versions.node}, medians of ${ROUNDS} rounds of ${SECONDS} s\n`);
-  console.log('| point selects per second | direct | HAProxy | Postern | Postern / HAProxy |');
-  console.log('|---|---|---|---|---|');
-  const rate = (key: string) => median((figures.get(key) ?? []).map((one) => one.perSecond));
-  const late = (key: string) => median((figures.get(key) ?? []).map((one) => one.p95Ms));
-  for (const connections of CONNECTIONS) {
-    const cell = (name: string) => {
-      const key = `${connections} ${name}`;
-      return `${Math.round(rate(key))} (p95 ${late(key).toFixed(2)} ms)`;
-    };
-    const ratio = rate(`${connections} postern`) / rate(`${connections} haproxy`);
-    const cells = [cell('direct'), cell('haproxy'), cell('postern'), `${ratio.toFixed(2)}x`];
-    console.log(`| ${connections} connections | ${cells.join(' | ')} |`);
+    const median = (name: string, of: (figure: LoadFigure) => number | undefined) =>
+      medianOf((figures.get(name) ?? []).flatMap((figure) => of(figure) ?? []));
+    table.row(load.what, 'more', (name) => median(name, ({ perSecond }) => perSecond));
+    table.row(`${load.key}: CPU per query, us`, 'less', (name) =>
+      median(name, ({ cpuPerQueryUs }) => cpuPerQueryUs),
+    );
+    if (load.connections > 1) continue;
+    table.row(`${load.key}: latency p50, ms`, 'added', (name) => median(name, (one) => one.p50Ms));
+    table.row(`${load.key}: latency p99, ms`, 'added', (name) => median(name, (one) => one.p99Ms));
   }
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-/** Asynchronous: this process also serves the identity provider that the gateway asks. */
-async function sysbench(one: Route, args: readonly string[]): Promise<string> {
-  const connection = [
-    '--mysql-host=127.0.0.1',
-    `--mysql-port=${one.port}`,
-    `--mysql-user=${one.user}`,
-    `--mysql-password=${one.password}`,
-    '--mysql-db=bench',
-    '--mysql-ssl=on',
-    '--db-ps-mode=disable',
-    '--tables=1',
-    `--table-size=${TABLE_ROWS}`,
+async function large(place: Place, table: BenchTable): Promise<void> {
+  const cases = [
+    { key: 'result', what: '1 GB result', bytes: LARGE_ANSWER_BYTES, transfer: readLarge },
+    {
+      key: 'statement',
+      what: '64 MB statement',
+      bytes: LARGE_STATEMENT_BYTES,
+      transfer: writeLarge,
+    },
   ];
-  const command = ['oltp_point_select', ...connection, ...args];
-  const { stdout } = await promisify(execFile)('sysbench', command, { cwd: one.directory });
-  return stdout;
+  for (const { key, what, bytes, transfer } of cases.filter((one) => wanted(one.key))) {
+    const rates = new Map<string, number[]>();
+    const grown = new Map<string, number>();
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      say(`${what}: round ${round} of ${ROUNDS}`);
+      for (const route of place.routes.filter(({ name }) => !name.endsWith('mtls'))) {
+        const figure = await transfer(route, bytes);
+        rates.set(route.name, [...(rates.get(route.name) ?? []), figure.mibPerSecond]);
+        const most = Math.max(grown.get(route.name) ?? 0, figure.grownMib ?? 0);
+        if (figure.grownMib !== undefined) grown.set(route.name, most);
+      }
+    }
+    table.row(`${what}, MiB/s`, 'more', (name) => medianOf(rates.get(name) ?? []));
+    table.row(`${key}: proxy grows by, MiB`, 'none', (name) => grown.get(name));
+  }
 }
 
-function readFigure(output: string): Figure {
-  const perSecond = Number(/transactions:\s+\d+\s+\(([\d.]+) per sec/.exec(output)?.[1]);
-  const p95Ms = Number(/95th percentile:\s+([\d.]+)/.exec(output)?.[1]);
-  if (!(perSecond > 0)) throw new Error(`sysbench printed no rate:\n${output}`);
-  return { perSecond, p95Ms };
-}
-
-/** sysbench's TLS wants a client certificate, whether the other side asks for it or not. */
-async function route(
-  world: World,
-  name: string,
-  port: number,
-  user: string,
-  password: string,
-  caPem: string,
-): Promise<Route> {
-  const directory = world.path(`sysbench-${name}`);
-  mkdirSync(directory);
-  const client = await world.dbCa.issue({ commonName: 'sysbench', usages: ['client'] });
-  writeFileSync(`${directory}/cacert.pem`, caPem);
-  writeFileSync(`${directory}/client-cert.pem`, client.certPem);
-  writeFileSync(`${directory}/client-key.pem`, client.keyPem);
-  return { name, port, user, password, directory };
-}
-
-/** The gateway as users run it: a process of its own. */
-async function startPostern(world: World, children: ChildProcess[]): Promise<number> {
-  const port = await freePort();
-  world.write('postern.yaml', world.settingsText({ token: port }));
-  const main = new URL('../src/main.js', import.meta.url).pathname;
-  const gateway = spawn(process.execPath, [main, 'serve', '--config', world.path('postern.yaml')], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  children.push(gateway);
-  await until(() => answers(port), 15_000, 'the gateway listens');
-  return port;
-}
-
-async function startHaproxy(world: World, children: ChildProcess[]): Promise<number> {
-  const port = await freePort();
-  world.write(
-    'haproxy.cfg',
-    `global
-  nbthread ${availableParallelism()}
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 1h
-  timeout server 1h
-listen database
-  bind 127.0.0.1:${port}
-  server mariadb 127.0.0.1:${world.mariadb.port}
-`,
+async function logins(place: Place, table: BenchTable): Promise<void> {
+  if (!wanted('connects')) return;
+  const warm = new Map<string, number[]>();
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    say(`logins: round ${round} of ${ROUNDS}`);
+    for (const route of place.routes.filter(({ name }) => !name.endsWith('mtls'))) {
+      const again = Array.from({ length: 10_000 }, () => route.password);
+      const rate = await connects(route, again, SECONDS * 1_000);
+      warm.set(route.name, [...(warm.get(route.name) ?? []), rate]);
+    }
+  }
+  table.row('logins one by one, warm, per second', 'more', (name) =>
+    medianOf(warm.get(name) ?? []),
   );
-  const proxy = spawn('haproxy', ['-f', world.path('haproxy.cfg'), '-db'], { stdio: 'ignore' });
-  children.push(proxy);
-  await once(proxy, 'spawn');
-  await until(() => answers(port), 10_000, 'HAProxy listens');
-  return port;
+  const secure = { ...place.route('postern-tls'), user: 'anybody' };
+  const tokens = Array.from({ length: COLD_LOGINS }, (_, index) =>
+    place.world.token(`cold-${index}`, ['bench']),
+  );
+  const cold = await connects(secure, tokens, 60_000);
+  table.row('logins one by one, new principals, per second', 'none', (name) =>
+    name === 'postern-tls' ? cold : undefined,
+  );
 }
 
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('data', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('close', () => resolve(false));
-    socket.once('error', () => resolve(false));
-  });
+async function idle(place: Place, table: BenchTable): Promise<void> {
+  if (!wanted('idle')) return;
+  say(`${IDLE_SESSIONS} idle sessions`);
+  const bare = await bareSocketKib(IDLE_SESSIONS);
+  const kib = new Map<string, number>();
+  for (const name of ['postern', 'postern-tls']) {
+    kib.set(name, (await idleKib(place.route(name), IDLE_SESSIONS)) - bare);
+  }
+  const what = `idle session, KiB above bare sockets (${bare.toFixed(1)})`;
+  table.row(what, 'none', (name) => kib.get(name));
+}
+
+function medianOf(values: readonly number[]): number | undefined {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+async function main(): Promise<void> {
+  say('starting MariaDB, HAProxy and Postern');
+  const table = new BenchTable();
+  const place = await Place.open();
+  try {
+    await prepareTable(place.route('direct'));
+    // The first seconds of a process are spent on compiling.
+    const warmUp: Load = { script: 'oltp_point_select', connections: 16 };
+    for (const route of place.routes) if (route.proxy !== undefined) await run(route, warmUp, 1);
+    await idle(place, table);
+    await statements(place, table);
+    await large(place, table);
+    await logins(place, table);
+  } finally {
+    await place.close();
+  }
+  const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, Linux ${release()}`;
+  const how = `Node ${process.versions.node}, medians of ${ROUNDS} rounds of ${SECONDS} s`;
+  if (process.argv.includes('--json')) {
+    console.log(JSON.stringify({ machine, how, rows: table.rows }, null, 2));
+  } else console.log(`\n${machine}\n${how}\n\n${table.print()}`);
 }
 
 await main();

@@ -24,6 +24,16 @@ export function residentBytes(root: number): number {
   }, 0);
 }
 
+/** User and system time of a process and all below it that live, ms. */
+export function cpuMs(root: number): number {
+  return processTree(root).reduce((sum, pid) => {
+    const stat = readProc(`/proc/${pid}/stat`);
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // Fields 14 and 15 of proc_pid_stat(5), in ticks of 10 ms.
+    return sum + (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10;
+  }, 0);
+}
+
 /** Empty when the process is gone by now. */
 function readProc(path: string): string {
   try {
