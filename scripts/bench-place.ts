@@ -254,7 +254,9 @@ defaults
 ${sections.join('\n')}
 `,
   );
-  const proxy = spawn('haproxy', ['-f', file, '-db', '-q'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const proxy = spawn('haproxy', ['-f', file, '-db', '-q'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   children.push(proxy);
   await once(proxy, 'spawn');
   for (const port of ports) {
