@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Hono } from 'hono';
+import { toPosternError } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
 import type { Need } from '../model/request.ts';
 import { Call, type CallerParts, type Verdict } from './caller.ts';
 import type { ReloadReport, SessionView } from './contract.ts';
@@ -11,6 +13,7 @@ export interface AdministrationParts extends CallerParts, TicketParts {
   /** False when there is no such session. */
   kill(session: string, by: string): boolean;
   reload(): Promise<ReloadReport>;
+  readonly log: Log;
 }
 
 /** Administration as tables and routines of the built-in Target, so that ordinary rules cover it. */
@@ -51,6 +54,20 @@ export function administrationApi(parts: AdministrationParts): Hono {
   addTicketRoutes(app, parts, (call, action, object) =>
     call.decide(`${action} ${object}`.trim(), ADMINISTRATION_NEEDS[action]),
   );
+  app.onError((thrown, context) => {
+    const correlation = parts.newId();
+    const { code, message, cause } = toPosternError(thrown, correlation);
+    const { method, path } = context.req;
+    parts.log.error('a call of the administration API failed', {
+      correlation,
+      code,
+      method,
+      path,
+      cause: cause ?? thrown,
+    });
+    // The message of a PosternError is made for peers; whatever else was thrown stays in the log.
+    return context.json({ error: message, correlation }, 500);
+  });
   app.notFound((context) => context.json({ error: 'no such resource' }, 404));
   return app;
 }

@@ -243,6 +243,7 @@ export class Gateway {
       audit: this.#audit,
       identity: this.#identity,
       clock,
+      log,
       engine: () => this.#parts.engine,
       newId: () => this.#parts.ids.decision(),
       sessions: () => this.sessions,
