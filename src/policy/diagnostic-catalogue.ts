@@ -228,6 +228,12 @@ export const DIAGNOSTIC_CATALOGUE = {
     message: 'The broker account {user} is a system account.',
     remedy: 'Use an account of its own; `postern bootstrap` creates one with the least rights.',
   },
+  'broker-shared': {
+    severity: 'error',
+    message: 'The broker account {user} of {endpoint} is the one of Target {other} already.',
+    remedy:
+      'Name another user: a broker account lends the roles of one Target only. Or declare all schemas of the server in one Target.',
+  },
   'schema-reserved': {
     severity: 'error',
     message: 'The schema {schema} belongs to {owner} and cannot be granted.',

@@ -11,16 +11,39 @@ type TargetDocument = ShapedDocument<'Target'>;
 
 export function checkTargets(context: CheckContext): void {
   const taken = new Map<string, string>();
+  const brokers = new Map<string, string>();
   for (const document of context.documents.of('Target')) {
     const report = reportOn(document, context.found);
     reportClashes(document, taken, report);
     if (document.spec.enforcement === 'Observe') report(['spec', 'enforcement'], 'target-observed');
+    reportSharedBroker(document, brokers, report);
     const target = readTarget(document, report);
     if (target === undefined) {
       context.documents.markFaulty(document);
       continue;
     }
     context.targets.set(target.id, target);
+  }
+}
+
+/** Endpoints are compared as written; two names of one server are found by `postern bootstrap`. */
+function reportSharedBroker(
+  document: TargetDocument,
+  brokers: Map<string, string>,
+  report: Report,
+): void {
+  const own = `${document.namespace}/${document.name}`;
+  for (const form of ['mariadb', 'mysql'] as const) {
+    const { endpoints = [], broker } = document.spec[form] ?? {};
+    for (const { host, port } of broker ? endpoints : []) {
+      const endpoint = `${host.toLowerCase()}:${port}`;
+      const user = broker?.user ?? '';
+      const other = brokers.get(`${user}@${endpoint}`) ?? own;
+      brokers.set(`${user}@${endpoint}`, other);
+      if (other === own) continue;
+      report(['spec', form, 'broker', 'user'], 'broker-shared', { user, endpoint, other });
+      break;
+    }
   }
 }
 
