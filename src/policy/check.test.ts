@@ -139,7 +139,9 @@ describe('check', () => {
   });
 
   it('keeps a Grant in its namespace and lets a Deny reach every one', () => {
-    const elsewhere = BASE[4]?.replace('namespace: data', 'namespace: other') ?? '';
+    const elsewhere = (BASE[4] ?? '')
+      .replace('namespace: data', 'namespace: other')
+      .replace('host: db', 'host: other-db');
     const policy = policyOf(elsewhere, grant('{serviceAccount: prod/shop/web}'), deny('{any: ci}'));
     assert.deepEqual([...(policy.grants[0]?.targets ?? [])], ['data/orders']);
     const denied = ['data/orders', 'other/orders', 'postern-system/postern'];
