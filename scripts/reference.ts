@@ -7,6 +7,7 @@ import { settingsSchema } from '../src/config/settings.ts';
 import { COMMANDS } from '../src/gateway/mysql/commands.ts';
 import { MYSQL_DENIALS } from '../src/gateway/mysql/errors.ts';
 import { offeredCapabilities, passedUpstream } from '../src/gateway/mysql/negotiation.ts';
+import { refusalText } from '../src/identity/refusal-text.ts';
 import { DENIAL_REASONS } from '../src/model/decision.ts';
 import * as capabilities from '../src/wire/mysql/capabilities.ts';
 import { declarationPage } from './reference/declaration.ts';
@@ -180,9 +181,14 @@ function capabilityTable(): string {
 function denialTable(): string {
   const rows = DENIAL_REASONS.map((reason) => {
     const { errno, sqlState, showsDetail } = MYSQL_DENIALS[reason];
-    return [code(reason), String(errno), sqlState, showsDetail ? 'yes' : 'no'];
+    return [
+      code(reason),
+      String(errno),
+      sqlState,
+      showsDetail ? 'the detail' : refusalText(reason),
+    ];
   });
-  return table(['Reason', 'errno', 'SQLSTATE', 'Peer hears why'], rows);
+  return table(['Reason', 'errno', 'SQLSTATE', 'Peer hears'], rows);
 }
 
 function code(value: unknown): string {

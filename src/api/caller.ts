@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AuditLog } from '../audit/record.ts';
+import { refusalText } from '../identity/refusal-text.ts';
 import type { IdentityResolver } from '../identity/resolver.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Denied, RuleReference } from '../model/decision.ts';
@@ -55,7 +56,7 @@ export class Call {
     return {
       ok: false,
       status: 401,
-      body: { error: `access denied; decision ${id}`, decision: id },
+      body: { error: `${refusalText(identity.reason)} (decision ${id})`, decision: id },
     };
   }
 

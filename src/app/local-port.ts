@@ -80,7 +80,7 @@ function gatewayFault(thrown: unknown): PosternError {
     return new PosternError('tls-failed', { ...error.facts, hint: TLS_HINT }, thrown);
   }
   if (error.code !== 'target-refused') return error;
-  // `Postern: Access denied. Decision ID: postern explain ID (error 1045)`
+  // `Postern: Access denied: WHY [REASON]. Decision ID: postern explain ID (error 1045)`
   const told = String(problem)
     .replace(/^Postern: /, '')
     .replace(/ \(error \d+\)$/, '')

@@ -2,7 +2,7 @@
 
 /**
  * Why something was denied. Closed: every protocol and `docs/reference/errors.md` answers each.
- * Identity reasons are told to the audit only; the peer hears one vague sentence.
+ * Details of a refused proof are told to the audit only; `refusalText` has what its bearer hears.
  */
 export const DENIAL_REASONS = [
   // who

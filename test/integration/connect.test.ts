@@ -112,7 +112,10 @@ describe('postern connect', () => {
     const hour = 3_600;
     const past = Math.floor(Date.now() / 1_000) - 2 * hour;
     world.write('ada', world.token('ada', ['analysts'], { iat: past, exp: past + hour }));
-    await rejects(local(port), /The gateway refused: Access denied \(decision \S+\)/);
+    await rejects(
+      local(port),
+      /The gateway refused: Access denied: the token has expired \[token-expired\] \(decision \S+\)/,
+    );
     world.write('ada', world.token('ada', ['analysts']));
     match(await whoIs(port), /user\/people\/ada:/);
     await close();
@@ -159,7 +162,7 @@ describe('postern connect', () => {
     };
     match(
       await told(gateway(), 'garbage'),
-      /^1 postern: The gateway refused: Access denied \(decision \S+\)\.\npostern whoami tells/,
+      /^1 postern: The gateway refused: Access denied: .* \(decision \S+\)\.\npostern whoami tells/,
     );
     match(
       await told(gateway(), world.token('eve', [])),

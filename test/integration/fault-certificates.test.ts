@@ -5,6 +5,8 @@ import { after, before, describe, it } from 'node:test';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { RowDataPacket } from 'mysql2/promise';
 import { createConnection } from 'mysql2/promise';
+import { refusalText } from '../../src/identity/refusal-text.ts';
+import type { DenialReason } from '../../src/model/decision.ts';
 import { createAuthority, type IssuedCertificate } from '../support/certs.ts';
 import { asWorkload, sidecar } from '../support/drivers.ts';
 import { auditRecords, newRecords, recordsOf } from '../support/evidence.ts';
@@ -90,12 +92,13 @@ describe('bad certificates at the gateway', () => {
 
   async function refusedCertificate(
     identity: Parameters<typeof handshake>[0],
-    reason: string,
+    reason: DenialReason,
     detail: RegExp,
   ): Promise<void> {
     const found = await refusal(identity);
     equal(found.errno, 1045);
-    match(found.message, /^Postern: Access denied\. Decision (\S+): postern explain \1$/);
+    const told = found.message.replace(/\. Decision (\S+): postern explain \1$/, '');
+    equal(told, `Postern: ${refusalText(reason)}`);
     equal(found.reason, reason);
     match(found.detail, detail);
   }

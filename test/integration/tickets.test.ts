@@ -59,7 +59,7 @@ describe('tickets', () => {
   /** Reason of the newest refusal, which the peer does not hear. */
   const refusal = async (attempt: () => Promise<unknown>) => {
     const known = recordsOf(audit, 'login-denied').length;
-    await rejects(attempt, /Postern: Access denied\. Decision/);
+    await rejects(attempt, /Postern: Access denied: .*\. Decision/);
     const [record] = await newRecords(audit, 'login-denied', known);
     return record?.reason;
   };

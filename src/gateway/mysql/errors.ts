@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import { refusalText } from '../../identity/refusal-text.ts';
 import type { DenialReason } from '../../model/decision.ts';
 
 /** How a denial looks on the wire: server errno, SQLSTATE, and whether the peer hears the detail. */
 export interface MysqlDenial {
   readonly errno: number;
   readonly sqlState: string;
-  /** False: one vague sentence; what was wrong with a proof is told to the audit only. */
+  /** False: a sentence by the reason alone; the detail is for the audit only. */
   readonly showsDetail: boolean;
 }
 
@@ -33,7 +34,7 @@ export const MYSQL_DENIALS: Readonly<Record<DenialReason, MysqlDenial>> = {
   'token-not-yet-valid': accessDenied,
   'token-claims': accessDenied,
   'token-oversize': accessDenied,
-  'groups-unknown': accessDenied,
+  'groups-unknown': { ...accessDenied, showsDetail: true },
   'ticket-unknown': accessDenied,
   'ticket-secret': accessDenied,
   'ticket-ended': accessDenied,
@@ -77,9 +78,9 @@ export const MYSQL_DENIALS: Readonly<Record<DenialReason, MysqlDenial>> = {
   'session-killed': ended,
 };
 
-/** ER_ACCESS_DENIED-like text that gives nothing away but the id to ask about. */
+/** Text of an ERR; the refusal of a proof gives nothing away that its bearer did not bring. */
 export function denialMessage(reason: DenialReason, detail: string, id: string): string {
   const { showsDetail } = MYSQL_DENIALS[reason];
-  const what = showsDetail ? `${detail.replace(/\.$/, '')} [${reason}]` : 'Access denied';
+  const what = showsDetail ? `${detail.replace(/\.$/, '')} [${reason}]` : refusalText(reason);
   return `Postern: ${what}. Decision ${id}: postern explain ${id}`;
 }
