@@ -63,6 +63,8 @@ export interface StatementFeatures {
   /** UPDATE/DELETE that has a WHERE which is not a constant. */
   readonly hasWhere: boolean;
   readonly localInfile: boolean;
+  /** The file that LOAD DATA LOCAL names: its bytes, one character each. */
+  readonly localFile?: string;
   /** More than one statement in the text. */
   readonly multiStatement: boolean;
   /** Literals in it may be credentials: the text must never reach the audit. */

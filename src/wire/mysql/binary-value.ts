@@ -24,19 +24,37 @@ const FIXED_BYTES: ReadonlyMap<number, number> = new Map([
   [FIELD_TYPE.DOUBLE, 8],
 ]);
 
-/** The values' lengths depend on their types alone: dates and times have one length byte. */
-export function readBinaryValue(reader: ByteReader, type: number): Buffer {
+/** Types whose values are text (or bytes, which nobody can tell apart here). */
+export const TEXT_TYPES: ReadonlySet<number> = new Set([
+  FIELD_TYPE.VARCHAR,
+  FIELD_TYPE.TINY_BLOB,
+  FIELD_TYPE.MEDIUM_BLOB,
+  FIELD_TYPE.LONG_BLOB,
+  FIELD_TYPE.BLOB,
+  FIELD_TYPE.VAR_STRING,
+  FIELD_TYPE.STRING,
+]);
+
+/**
+ * Reads a value's length, if it has one in front, and says how many bytes follow. It depends on the
+ * type alone: dates and times have one length byte.
+ */
+export function binaryValueBytes(reader: ByteReader, type: number): number {
   const fixed = FIXED_BYTES.get(type);
-  if (fixed !== undefined) return reader.take(fixed);
+  if (fixed !== undefined) return fixed;
   switch (type) {
     case FIELD_TYPE.DATE:
     case FIELD_TYPE.TIME:
     case FIELD_TYPE.DATETIME:
     case FIELD_TYPE.TIMESTAMP:
-      return reader.take(reader.u8());
+      return reader.u8();
     default:
-      return reader.lenencBytes();
+      return reader.lenencInt();
   }
+}
+
+export function readBinaryValue(reader: ByteReader, type: number): Buffer {
+  return reader.take(binaryValueBytes(reader, type));
 }
 
 export function writeBinaryValue(writer: ByteWriter, type: number, value: Buffer): void {

@@ -95,6 +95,9 @@ function readStatements(cursor: Cursor): { kind: StatementKind; statements: numb
     const changes = cursor.kind === 'update' || cursor.kind === 'delete';
     if (changes && !cursor.hasWhere) unconditional ??= cursor.kind;
   }
+  if (cursor.localFile !== undefined && (statements > 1 || kind !== 'load-data')) {
+    throw new Refusal('unparsed', 'LOAD DATA LOCAL must be the only statement of its text');
+  }
   cursor.hasWhere = hasWhere && unconditional === undefined;
   return { kind: unconditional ?? kind ?? 'empty', statements };
 }
@@ -106,9 +109,10 @@ function features(
 ): StatementFeatures {
   return {
     hasWhere: cursor?.hasWhere ?? false,
-    localInfile: cursor?.localInfile ?? false,
+    localInfile: cursor?.localFile !== undefined,
     multiStatement,
     mayHoldCredentials,
+    ...(cursor?.localFile === undefined ? {} : { localFile: cursor.localFile }),
     ...(cursor?.changesLexerMode && { changesLexerMode: true }),
     ...(cursor?.usesSchema === undefined ? {} : { usesSchema: cursor.usesSchema }),
   };

@@ -36,7 +36,8 @@ export class Cursor {
   /** Of the statement at hand: UPDATE or DELETE with a WHERE that reads a column. */
   hasWhere = false;
   mayHoldCredentials = false;
-  localInfile = false;
+  /** The file that LOAD DATA LOCAL names: its bytes, one character each. */
+  localFile: string | undefined;
   changesLexerMode = false;
   /** The schema of the last USE. */
   usesSchema: string | undefined;

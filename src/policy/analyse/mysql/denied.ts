@@ -30,7 +30,6 @@ export const DENIED_STATEMENTS: ReadonlyMap<string, DeniedStatement> = new Map([
   ['execute', { ...PREPARED, kind: 'execute' }],
   ['deallocate', { ...PREPARED, kind: 'deallocate' }],
   ['handler', { kind: 'handler', remedy: 'HANDLER reads past column rights; use SELECT' }],
-  ['load', { kind: 'load-data', remedy: 'LOAD DATA is not supported; use INSERT in batches' }],
   ['import', { kind: 'load-data', remedy: 'IMPORT reads files of the server; use INSERT' }],
   ['grant', ACCOUNTS],
   ['revoke', ACCOUNTS],

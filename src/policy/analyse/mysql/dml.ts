@@ -43,7 +43,7 @@ export function readReplace(cursor: Cursor): void {
   readReturning(cursor, table);
 }
 
-function readInsertTable(cursor: Cursor): TableName {
+export function readInsertTable(cursor: Cursor): TableName {
   const table = cursor.tableName();
   if (cursor.accept('partition')) skipNames(cursor);
   return table;
@@ -69,7 +69,7 @@ function readReturning(cursor: Cursor, table: TableName): void {
 }
 
 /** `a = 1, t.b = b + 1`; what was assigned to. */
-function readAssignments(cursor: Cursor): QualifiedName[][] {
+export function readAssignments(cursor: Cursor): QualifiedName[][] {
   const targets: QualifiedName[][] = [];
   do {
     targets.push([readColumn(cursor)]);

@@ -5,6 +5,7 @@ import { readAlter, readCreate, readDrop, readRename } from './ddl.ts';
 import { DENIED_STATEMENTS } from './denied.ts';
 import { readCall, readDelete, readInsert, readReplace, readTruncate, readUpdate } from './dml.ts';
 import { readExpressionList } from './expression.ts';
+import { readLoad } from './load-data.ts';
 import { atQuery, readQuery, readWith } from './query.ts';
 import { refuse } from './refusal.ts';
 import { readSet } from './set.ts';
@@ -42,6 +43,7 @@ const STATEMENTS: ReadonlyMap<string, Statement> = new Map<string, Statement>([
   ['explain', { kind: 'describe', read: readExplain }],
   ['insert', { kind: 'insert', read: readInsert }],
   ['kill', { kind: 'kill-query', read: readKill }],
+  ['load', { kind: 'load-data', read: readLoad }],
   ['lock', { kind: 'lock-tables', read: readLockTables }],
   ['optimize', { kind: 'analyze-table', read: readCheckTable }],
   ['release', { kind: 'transaction', read: readRelease }],
