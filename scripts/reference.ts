@@ -13,6 +13,9 @@ import * as capabilities from '../src/wire/mysql/capabilities.ts';
 import { declarationPage } from './reference/declaration.ts';
 import { diagnosticsPage } from './reference/diagnostics.ts';
 
+const NOTHING_ALLOWED = { multiStatement: false, localInfile: false };
+const ALL_ALLOWED = { multiStatement: true, localInfile: true };
+
 /** A part of a page between `<!-- NAME -->` and `<!-- /NAME -->`, or a whole file. */
 export interface Generated {
   readonly path: string;
@@ -167,11 +170,11 @@ function capabilityTable(): string {
           : (offeredCapabilities(all) & value) !== 0n
             ? 'if the target does'
             : 'never',
-      (passedUpstream(0n, false) & value) !== 0n
+      (passedUpstream(0n, NOTHING_ALLOWED) & value) !== 0n
         ? 'always'
-        : (passedUpstream(all, false) & value) !== 0n
+        : (passedUpstream(all, NOTHING_ALLOWED) & value) !== 0n
           ? 'if negotiated'
-          : (passedUpstream(all, true) & value) !== 0n
+          : (passedUpstream(all, ALL_ALLOWED) & value) !== 0n
             ? 'if negotiated and a role allows it'
             : 'own login',
     ]);

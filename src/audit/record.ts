@@ -170,6 +170,8 @@ export interface RequestOutcome {
   readonly errno?: number;
   readonly rows: number;
   readonly bytes: number;
+  /** Of the principal's file that LOAD DATA LOCAL sent to the target. */
+  readonly fileBytes?: number;
   readonly durationMs: number;
 }
 

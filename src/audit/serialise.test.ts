@@ -58,6 +58,7 @@ describe('serialise', () => {
         errno: fc.nat(),
         rows: fc.nat(),
         bytes: fc.nat(),
+        fileBytes: fc.nat(),
         durationMs: fc.double({ noNaN: true, noDefaultInfinity: true }),
       };
       const outcome = fc.record(fields, {

@@ -42,11 +42,12 @@ function partsText(intent: IntentParts): string {
 }
 
 function outcomeText(outcome: RequestOutcome): string {
-  const { id, session, reason, errno, rows, bytes, durationMs } = outcome;
+  const { id, session, reason, errno, rows, bytes, fileBytes, durationMs } = outcome;
   const why = reason === undefined ? '' : `,"reason":${quoted(reason)}`;
   const error = errno === undefined ? '' : `,"errno":${errno}`;
   const head = `"event":"outcome","id":${quoted(id)},"session":${quoted(session)}`;
-  const figures = `"rows":${rows},"bytes":${bytes},"durationMs":${durationMs}`;
+  const file = fileBytes === undefined ? '' : `,"fileBytes":${fileBytes}`;
+  const figures = `"rows":${rows},"bytes":${bytes}${file},"durationMs":${durationMs}`;
   return `${head},"outcome":"${outcome.outcome}"${why}${error},${figures}`;
 }
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /**
  * Sends bytes on as they arrive and holds the sender back while the receiver is slow: memory stays
  * at one chunk and the receiver's own buffer. One per direction; no closures per message.
  */
 export class Pump {
-  readonly #from: Socket;
-  readonly #to: Socket;
+  readonly #from: Duplex;
+  readonly #to: Duplex;
   #held = false;
 
-  constructor(from: Socket, to: Socket) {
+  constructor(from: Duplex, to: Duplex) {
     this.#from = from;
     this.#to = to;
     to.on('drain', this.#onDrain);

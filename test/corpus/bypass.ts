@@ -191,7 +191,38 @@ export const BYPASS: readonly BypassAttempt[] = [
   { sql: "SELECT note INTO OUTFILE '/tmp/x' FROM shop.orders", note: 'OUTFILE' },
   { sql: "SELECT note FROM shop.orders INTO DUMPFILE '/tmp/x'", note: 'DUMPFILE' },
   { sql: "LOAD DATA INFILE '/etc/passwd' INTO TABLE shop.orders", note: 'LOAD DATA' },
-  { sql: "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE shop.orders", note: 'LOAD DATA LOCAL' },
+  {
+    sql: "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE shop.orders",
+    note: 'LOAD DATA LOCAL of a file of its own: a matter of guardrails',
+    harmless: true,
+  },
+  { sql: "LOAD DATA LOCAL INFILE 'x' INTO TABLE vault.secrets", note: 'LOAD DATA LOCAL' },
+  { sql: "LOAD DATA LOCAL INFILE 'x' INTO TABLE `vault`.secrets (id)", note: 'LOAD DATA, quoted' },
+  {
+    sql: `LOAD DATA LOCAL INFILE 'x' INTO TABLE shop.orders SET note = (${S})`,
+    note: 'LOAD DATA LOCAL, subquery in SET',
+  },
+  {
+    sql: `LOAD DATA LOCAL INFILE 'x' INTO TABLE shop.orders (id, note) SET note = shop.leak()`,
+    note: 'LOAD DATA LOCAL, function in SET',
+  },
+  {
+    sql: `LOAD DATA LOCAL INFILE 'x' INTO TABLE shop.orders LINES TERMINATED BY (${S})`,
+    note: 'LOAD DATA LOCAL, subquery as separator',
+  },
+  {
+    sql: "LOAD /* LOCAL */ DATA INFILE '/etc/passwd' INTO TABLE shop.orders",
+    note: 'LOAD DATA, LOCAL in a comment',
+  },
+  {
+    sql: "LOAD DATA /*!99999 LOCAL */ INFILE '/etc/passwd' INTO TABLE shop.orders",
+    note: 'LOAD DATA, LOCAL in a comment for newer servers',
+  },
+  { sql: "LOAD XML LOCAL INFILE 'x' INTO TABLE shop.orders", note: 'LOAD XML' },
+  {
+    sql: `LOAD DATA LOCAL INFILE 'x' INTO TABLE shop.orders; ${S}`,
+    note: 'LOAD DATA LOCAL in company',
+  },
   {
     sql: "CREATE TABLE shop.f (a INT) ENGINE = CONNECT FILE_NAME = '/etc/passwd'",
     note: 'CONNECT',

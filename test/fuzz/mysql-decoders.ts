@@ -11,7 +11,10 @@ import { decodeComInitDb } from '../../src/wire/mysql/com-init-db.ts';
 import { decodeComProcessKill } from '../../src/wire/mysql/com-process-kill.ts';
 import { decodeComQuery } from '../../src/wire/mysql/com-query.ts';
 import { decodeComSetOption } from '../../src/wire/mysql/com-set-option.ts';
-import { decodeComStmtBulkExecute } from '../../src/wire/mysql/com-stmt-bulk-execute.ts';
+import {
+  decodeBulkSets,
+  decodeComStmtBulkExecute,
+} from '../../src/wire/mysql/com-stmt-bulk-execute.ts';
 import { decodeComStmtClose } from '../../src/wire/mysql/com-stmt-close.ts';
 import {
   decodeComStmtExecute,
@@ -22,8 +25,10 @@ import { decodeComStmtPrepare, decodePrepareOk } from '../../src/wire/mysql/com-
 import { decodeComStmtReset } from '../../src/wire/mysql/com-stmt-reset.ts';
 import { decodeComStmtSendLongData } from '../../src/wire/mysql/com-stmt-send-long-data.ts';
 import { decodeCommandOnly } from '../../src/wire/mysql/command-only.ts';
+import { decodeCompressedHeader } from '../../src/wire/mysql/compressed-packet.ts';
 import { decodeEof } from '../../src/wire/mysql/eof.ts';
 import { decodeErr } from '../../src/wire/mysql/err.ts';
+import { decodeAttributedExecute } from '../../src/wire/mysql/execute-attributes.ts';
 import { decodeHandshake } from '../../src/wire/mysql/handshake.ts';
 import { decodeHandshakeResponse } from '../../src/wire/mysql/handshake-response.ts';
 import { decodeLocalInfile } from '../../src/wire/mysql/local-infile.ts';
@@ -42,8 +47,19 @@ type Decode = (payload: Buffer, capabilities: Capabilities) => unknown;
  * test/vectors/mysql/messages.ts. A test compares this table with the files.
  */
 export const MYSQL_DECODERS: Readonly<Record<string, { vectors: string; decode: Decode }>> = {
+  decodeAttributedExecute: {
+    vectors: 'execute-attributes',
+    decode: (payload) => decodeAttributedExecute(payload, (payload.at(-1) ?? 0) & 3, new Set([1])),
+  },
   decodeAuthMoreData: { vectors: 'auth-more-data', decode: decodeAuthMoreData },
   decodeAuthSwitch: { vectors: 'auth-switch', decode: decodeAuthSwitch },
+  decodeBulkSets: {
+    vectors: 'com-stmt-bulk-execute',
+    decode: (payload) => {
+      const parameters = (payload.at(-1) ?? 0) & 3;
+      return decodeBulkSets(decodeComStmtBulkExecute(payload), parameters, undefined);
+    },
+  },
   decodeClearPassword: { vectors: 'clear-password', decode: decodeClearPassword },
   decodeColumnCount: { vectors: 'column-count', decode: decodeColumnCount },
   decodeColumnDefinition: { vectors: 'column-definition', decode: decodeColumnDefinition },
@@ -64,6 +80,7 @@ export const MYSQL_DECODERS: Readonly<Record<string, { vectors: string; decode: 
     decode: decodeComStmtSendLongData,
   },
   decodeCommandOnly: { vectors: 'command-only', decode: decodeCommandOnly },
+  decodeCompressedHeader: { vectors: 'compressed-packet', decode: decodeCompressedHeader },
   decodeEof: { vectors: 'eof', decode: decodeEof },
   decodeErr: { vectors: 'err', decode: decodeErr },
   decodeExecuteParameters: {

@@ -6,6 +6,7 @@ import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { readRecords } from '../../src/audit/read.ts';
 import { directorySource } from '../../src/audit/source.ts';
 import { asPerson, asWorkload } from '../support/drivers.ts';
+import { newRecords, recordsOf } from '../support/evidence.ts';
 import { until, World } from '../support/world.ts';
 
 const POLICY = `---
@@ -63,7 +64,12 @@ describe('limits and sessions', () => {
   it('ends an answer with too many rows with an error, and the session goes on', async () => {
     const connection = await tight('rows');
     equal(await count(connection, 'SELECT n FROM numbers LIMIT 100'), 100);
+    const before = recordsOf(world.path('audit'), 'outcome').length;
     await rejects(connection.query('SELECT n FROM numbers'), /100 rows.*limit-rows/);
+    const [outcome] = await newRecords(world.path('audit'), 'outcome', before);
+    // What the target sent after the limit never reached the principal.
+    equal(outcome?.outcome, 'limited');
+    equal(outcome?.rows, 100);
     await rejects(connection.execute('SELECT n FROM numbers WHERE n > ?', [1]), /limit-rows/);
     equal(await count(connection, 'SELECT 1'), 1);
     await connection.end();

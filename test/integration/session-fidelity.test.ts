@@ -16,6 +16,21 @@ spec:
   targetSelector: {matchLabels: {app: orders}}
   role: reader
 `;
+const WARNER = `---
+apiVersion: postern.dev/v1alpha1
+kind: DataRole
+metadata: {name: warner, namespace: data}
+spec:
+  privileges: [{routines: [shop.count_warnings], actions: [execute]}]
+---
+apiVersion: postern.dev/v1alpha1
+kind: Grant
+metadata: {name: analysts-warn, namespace: data}
+spec:
+  subjects: [{group: {provider: people, id: analysts}}]
+  targetSelector: {matchLabels: {app: orders}}
+  role: warner
+`;
 const ENDLESS = `SELECT SUM(t0.id * t1.id) FROM ${Array.from({ length: 20 }, (_, index) => `orders t${index}`).join(', ')}`;
 const RUNNING =
   "SELECT COUNT(*) AS n FROM information_schema.processlist WHERE info LIKE 'SELECT SUM(%'";
@@ -24,7 +39,10 @@ const RUNNING =
 describe('session fidelity', () => {
   let world: World;
   before(async () => {
-    world = await World.start();
+    world = await World.start({
+      extraPolicy: WARNER,
+      extraSql: `CREATE PROCEDURE shop.count_warnings() SIGNAL SQLSTATE '01000'`,
+    });
   });
   after(() => world.stop());
   const opened: Connection[] = [];
@@ -48,6 +66,20 @@ describe('session fidelity', () => {
     await connection.end();
   });
 
+  it('lets diagnostics tell about the statement before them', async () => {
+    const connection = await person();
+    // The state is asked for after these, which would be the statement before.
+    await connection.query('CALL count_warnings()');
+    equal((await rowsOf(connection, 'SHOW WARNINGS')).length, 1);
+    await connection.query('CALL count_warnings()');
+    deepEqual(await rowsOf(connection, 'SELECT @@warning_count AS n'), [{ n: 1 }]);
+    await connection.query('SET NAMES utf8mb4');
+    deepEqual(await rowsOf(connection, 'SELECT ROW_COUNT() AS n'), [{ n: 0 }]);
+    await rowsOf(connection, 'SELECT 1');
+    deepEqual(await rowsOf(connection, 'SELECT ROW_COUNT() AS n'), [{ n: -1 }]);
+    await connection.end();
+  });
+
   it('hides nothing in the brackets of sql_mode MSSQL', async () => {
     const connection = await person();
     await connection.query("SET sql_mode = 'MSSQL'");
@@ -62,7 +94,7 @@ describe('session fidelity', () => {
   it('cancels a request on the target also after a reload gave more roles', limited, async () => {
     const connection = await person();
     const [own] = await rowsOf(connection, 'SELECT CONNECTION_ID() AS id');
-    world.writePolicy(world.policyText(MORE));
+    world.writePolicy(world.policyText(WARNER + MORE));
     await world.bootstrap();
     const before = world.gateway?.revision;
     await until(() => world.gateway?.revision !== before, 5_000, 'the reload');
@@ -73,7 +105,7 @@ describe('session fidelity', () => {
     const other = await person();
     await other.query(`KILL QUERY ${own?.['id']}`);
     await rejects(slow, /session-killed/);
-    equal(await running(), 0);
+    await until(async () => (await running()) === 0, 5_000, 'it is over');
     deepEqual(await rowsOf(connection, 'SELECT 2 AS two'), [{ two: 2 }]);
     await connection.end();
     await other.end();

@@ -5,6 +5,7 @@ import {
   CLIENT_DEPRECATE_EOF,
   CLIENT_SESSION_TRACK,
   hasCapability,
+  MARIADB_CLIENT_CACHE_METADATA,
 } from '../../wire/mysql/capabilities.ts';
 import { frame, HEADER_BYTES } from '../../wire/mysql/framing.ts';
 import { decodeOk, encodeOk } from '../../wire/mysql/ok.ts';
@@ -26,6 +27,11 @@ export interface AnswerObserver {
   ended(bytes: Buffer, lastAt: number): void;
   /** One row too many is about to come; nothing more is sent, `sequence` is for an ERR instead. */
   tooManyRows(sequence: number): void;
+  /**
+   * The target asks for a file: `packet` is its request, which has not been sent. The answer goes on
+   * with `sendRequest`, or not at all.
+   */
+  localFile(packet: Buffer): void;
 }
 
 /**
@@ -43,6 +49,9 @@ export class AnswerRelay {
   readonly #observer: AnswerObserver;
   #held: Buffer | undefined;
   #muted = false;
+  #rowsWhenMuted = 0;
+  /** A request for a file that has not been sent. */
+  #request: Buffer | undefined;
 
   constructor(
     capabilities: { readonly downstream: Capabilities; readonly upstream: Capabilities },
@@ -57,7 +66,7 @@ export class AnswerRelay {
       {
         deprecateEof: hasCapability(capabilities.upstream, CLIENT_DEPRECATE_EOF),
         sessionTrack: true,
-        cacheMetadata: false,
+        cacheMetadata: hasCapability(capabilities.upstream, MARIADB_CLIENT_CACHE_METADATA),
         stopAtOk: !this.#tracked,
       },
       { sessionState: (chunk, start, end) => learn(state, chunk.subarray(start, end)) },
@@ -67,7 +76,32 @@ export class AnswerRelay {
   begin(kind: ResponseKind, sequence: number, rowLimit: number | undefined): void {
     this.sentBytes = 0;
     this.#muted = false;
+    this.#request = undefined;
     this.walker.begin(kind, sequence, rowLimit);
+  }
+
+  /** Id of the next packet towards the principal. */
+  get sequence(): number {
+    return this.#request ? sequenceOf(this.#request) : this.walker.sequence;
+  }
+
+  /** Rows that went downstream, or were changed. */
+  get rows(): number {
+    const { rows, affectedRows } = this.walker;
+    const sent = this.#muted ? this.#rowsWhenMuted : rows;
+    return sent > 0 ? sent : affectedRows;
+  }
+
+  /** Sends the request for a file on; returns the id that the file's first packet must have. */
+  sendRequest(): number {
+    if (this.#request) this.#pass(this.#request);
+    this.#request = undefined;
+    return this.walker.sequence;
+  }
+
+  /** The file is over; its packet after the last would have the id `sequence`. */
+  resume(sequence: number): void {
+    this.walker.resume(sequence);
   }
 
   /** Throws `malformed-message` for bytes that no answer can contain. */
@@ -100,11 +134,15 @@ export class AnswerRelay {
           this.#pass(chunk.subarray(from, at));
           from = at;
           this.#muted = true;
+          this.#rowsWhenMuted = walker.rows;
           walker.liftRowLimit();
           this.#observer.tooManyRows(walker.sequence);
           break;
         case 'local-infile':
-          throw odd('a local file was asked for, which was not offered');
+          if (walker.packetEnd < chunk.length) throw odd('bytes behind a request for a file');
+          this.#pass(chunk.subarray(from, at));
+          this.#request = chunk.subarray(at, walker.packetEnd);
+          return this.#observer.localFile(this.#request);
       }
     }
   }

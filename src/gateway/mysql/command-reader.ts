@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Message, PacketAssembler } from '../../wire/mysql/packet-assembler.ts';
+import {
+  type Message,
+  type MessagePart,
+  PacketAssembler,
+} from '../../wire/mysql/packet-assembler.ts';
 import type { BufferBudget } from '../limits.ts';
 
 /** Commands sent ahead of their turn: more than this is left in the socket. */
@@ -15,14 +19,21 @@ export class CommandReader {
   readonly #assembler = new PacketAssembler();
   readonly #budget: BufferBudget;
   readonly #limitBytes: number;
+  readonly #command: (message: Message) => Message;
   #countedBytes = 0;
   #skipping = false;
   #oversizeCommand: number | undefined;
   #closed = false;
 
-  constructor(budget: BufferBudget, limitBytes: number) {
+  /** `command` is what becomes of each command on its way out. */
+  constructor(
+    budget: BufferBudget,
+    limitBytes: number,
+    command: (message: Message) => Message = (message) => message,
+  ) {
     this.#budget = budget;
     this.#limitBytes = limitBytes;
+    this.#command = command;
   }
 
   push(chunk: Buffer): void {
@@ -38,7 +49,8 @@ export class CommandReader {
       const message = this.#assembler.next(this.#limitBytes);
       if (message !== 'too-large') {
         this.#count();
-        return message;
+        // A command starts with 0; anything else is an answer to us.
+        return message && sequence === 0 ? this.#command(message) : message;
       }
       // The header may come alone; what it announces begins with the command.
       const [command] = this.#assembler.peek(1);
@@ -51,6 +63,18 @@ export class CommandReader {
     if (!ended) return undefined;
     this.#skipping = false;
     return 'oversize';
+  }
+
+  /** Sets the id of the next packet, for `part`. */
+  expect(sequence: number): void {
+    this.#assembler.expectSequence(sequence);
+  }
+
+  /** What is there of a message that is passed on without being held, in place of `next`. */
+  part(): MessagePart {
+    const part = this.#assembler.stream();
+    this.#count();
+    return part;
   }
 
   /** Nothing more should be read while these wait for their turn. */

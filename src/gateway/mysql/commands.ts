@@ -164,9 +164,9 @@ export const COMMANDS: ReadonlyMap<number, CommandRow> = new Map<number, Command
     0xfa,
     {
       name: 'COM_STMT_BULK_EXECUTE',
-      handling: 'deny',
-      answer: 'ok',
-      why: 'not offered in the greeting',
+      handling: 'decide',
+      answer: 'execute',
+      why: 'one execution with many parameter sets; decided again',
     },
   ],
   [0xfb, { name: 'COM_SLAVE_WORKER', handling: 'deny', answer: 'ok', why: internal }],

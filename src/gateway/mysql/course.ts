@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Denied } from '../../model/decision.ts';
-import { frame } from '../../wire/mysql/framing.ts';
+import { frame, HEADER_BYTES } from '../../wire/mysql/framing.ts';
 import type { Message } from '../../wire/mysql/packet-assembler.ts';
 import type { DownstreamPayload } from '../../wire/mysql/payload.ts';
 import type { GatewayParts, Kill } from '../parts.ts';
 import { RequestDesk } from '../request.ts';
 import { encodeDenial } from './accept.ts';
 import { AnswerRelay, sequenceOf } from './answer-relay.ts';
+import type { CommandReader } from './command-reader.ts';
 import { Endings } from './endings.ts';
 import { type Inspection, type Inspector, NO_FEATURES } from './inspect.ts';
 import { killOwn, notYours, plainOk } from './kill.ts';
 import type { Line } from './line.ts';
+import { LocalFile, unaskedFile } from './local-file.ts';
 import {
   cutOff,
   endedBy,
@@ -30,6 +32,7 @@ const FAILED: OutcomeKind = { outcome: 'error' };
 /** What the course of requests asks of the relay around it. */
 export interface CourseControls {
   readonly inspector: Inspector;
+  readonly reader: CommandReader;
   /** Takes up the next command, if it is there. */
   next(): void;
   closed: ConstructorParameters<typeof Endings>[1]['closed'];
@@ -66,6 +69,7 @@ export class Course {
         send: (bytes) => line.toDownstream.send(bytes),
         ended: (bytes, lastAt) => this.#answered(bytes, lastAt),
         tooManyRows: (sequence) => this.#tooManyRows(sequence),
+        localFile: (packet) => this.#localFile(packet),
       },
     );
     this.endings = new Endings(line, {
@@ -178,6 +182,9 @@ export class Course {
 
   /** Bytes of the target's answer; throws `malformed-message`. */
   take(chunk: Buffer): void {
+    if (this.#line.running?.fileOpen) {
+      return this.endings.upstreamGone('the target answered before it had the whole file');
+    }
     this.#answer.take(chunk);
   }
 
@@ -190,6 +197,31 @@ export class Course {
     this.endings.cut(limitDenial('limit-rows', detail));
   }
 
+  /** The target asks for the file of LOAD DATA LOCAL. */
+  #localFile(packet: Buffer): void {
+    const { running, toUpstream } = this.#line;
+    if (!running) return;
+    const { capabilities } = this.#o.downstream;
+    const payload = packet.subarray(HEADER_BYTES);
+    const problem = unaskedFile(payload, running.inspection, capabilities);
+    if (problem !== undefined || running.file) {
+      const detail = `${problem ?? 'the target asked for a second file'}; it got none`;
+      this.#parts.log.warn(detail, { session: this.#line.session.id, request: running.id });
+      return this.endings.abort({ reason: 'local-infile', detail });
+    }
+    const sequence = this.#answer.sendRequest();
+    running.file = new LocalFile(this.#c.reader, sequence, (bytes) => toUpstream.send(bytes));
+    running.fileOpen = true;
+  }
+
+  /** More of the file has come; throws `malformed-message`. */
+  passFile(): void {
+    const { running } = this.#line;
+    if (!running?.file?.pass()) return;
+    running.fileOpen = false;
+    this.#answer.resume(this.#c.reader.sequence);
+  }
+
   /** The target is done; `bytes` is what has not been sent, its last packet starts at `lastAt`. */
   #answered(bytes: Buffer, lastAt: number): void {
     const line = this.#line;
@@ -197,12 +229,13 @@ export class Course {
     if (!running) return;
     const { state } = this.#o;
     line.limit(undefined);
-    const { terminal, status, errno, statementId } = this.#answer.walker;
+    const { terminal, status, errno, statementId, parameters } = this.#answer.walker;
     if (terminal === 'ok' || terminal === 'eof') state.status(status);
     line.session.inTransaction = state.inTransaction;
     if (running.inspection.row.answer === 'prepare') {
       const { inspection } = running;
-      this.#c.inspector.prepared(terminal === 'prepared' ? inspection : undefined, statementId);
+      const prepared = terminal === 'prepared' ? inspection : undefined;
+      this.#c.inspector.prepared(prepared, statementId, parameters);
     }
     const limited = cutOff(running, errno);
     const sequence = running.cutSequence ?? sequenceOf(bytes, lastAt);

@@ -6,7 +6,12 @@ import type { Denied } from '../../model/decision.ts';
 import { PosternError, toPosternError } from '../../model/errors.ts';
 import type { Target } from '../../policy/policy.ts';
 import type { MysqlUpstream } from '../../target/mysql/login.ts';
-import { type Capabilities, CLIENT_SESSION_TRACK } from '../../wire/mysql/capabilities.ts';
+import {
+  type Capabilities,
+  CLIENT_COMPRESS,
+  CLIENT_SESSION_TRACK,
+  hasCapability,
+} from '../../wire/mysql/capabilities.ts';
 import { encodeErr } from '../../wire/mysql/err.ts';
 import type { Handshake } from '../../wire/mysql/handshake.ts';
 import { encodeOk, OK_HEADER } from '../../wire/mysql/ok.ts';
@@ -15,8 +20,14 @@ import type { GatewayParts } from '../parts.ts';
 import type { Door, Introduction } from '../session.ts';
 import type { Destination } from '../target-resolution.ts';
 import { acceptLogin, encodeDenial, type Login } from './accept.ts';
+import { CompressedStream } from './compressed-stream.ts';
 import { LoginChannel } from './login-channel.ts';
-import { offeredCapabilities, passedUpstream, RELAY_REQUIRED } from './negotiation.ts';
+import {
+  type Exceptions,
+  offeredCapabilities,
+  passedUpstream,
+  RELAY_REQUIRED,
+} from './negotiation.ts';
 import { MysqlRelay } from './relay.ts';
 import { SessionState } from './session-state.ts';
 import type { StatementCache } from './statements.ts';
@@ -111,7 +122,7 @@ export class MysqlDoor implements Door {
     const state = new SessionState(session.target.system.type === 'mariadb');
     const wanted = login.response.capabilities & this.#offered;
     const connection = await this.#upstreamFor(session, state, {
-      capabilities: passedUpstream(wanted, allowsMultiStatements(session)),
+      capabilities: passedUpstream(wanted, exceptions(session)),
       charset: login.response.charset,
       program: introduction.application ?? 'postern',
       schema: login.response.database || undefined,
@@ -192,7 +203,12 @@ export class MysqlDoor implements Door {
     const released = this.#channel.release();
     // The peer left while the target was logging in.
     if (!released) return undefined;
-    const { socket, early } = released;
+    const compressed = hasCapability(capabilities, CLIENT_COMPRESS)
+      ? new CompressedStream(released.socket, released.early, this.#parts.buffers)
+      : undefined;
+    const { socket, early } = compressed
+      ? { socket: compressed, early: Buffer.alloc(0) }
+      : released;
     const { route, statements } = this.#options.target(session.target);
     const broker = this.#parts.brokers.get(session.target.id);
     const relay = new MysqlRelay({
@@ -200,7 +216,13 @@ export class MysqlDoor implements Door {
       session,
       state,
       statements,
-      downstream: { socket, early, capabilities, settled: isSettled(session) },
+      downstream: {
+        socket,
+        early,
+        capabilities,
+        settled: isSettled(session),
+        ...(compressed && { began: () => compressed.began() }),
+      },
       upstream,
       cancel: async (connectionId) => {
         // The account's password may have been rotated since: borrow the lease as it is now. The
@@ -253,11 +275,13 @@ function isSettled({ principal }: Session): boolean {
   return principal.method !== 'token' && principal.method !== 'ticket';
 }
 
-/** Any role of the session that allows several statements in one text. */
-function allowsMultiStatements(session: Session): boolean {
-  return session.access.roleIds.some(
-    (id) => session.access.policy.roles.get(id)?.guardrails.multiStatement === 'Allow',
-  );
+/** What any role of the session allows; whether it may be done here is decided each time. */
+function exceptions({ access }: Session): Exceptions {
+  const guardrails = access.roleIds.map((id) => access.policy.roles.get(id)?.guardrails);
+  return {
+    multiStatement: guardrails.some((one) => one?.multiStatement === 'Allow'),
+    localInfile: guardrails.some((one) => one?.localInfile === 'Allow'),
+  };
 }
 
 /** What a session needs of its upstream connection; all but the schema is settled at the login. */

@@ -41,14 +41,14 @@ export class Endings {
     if (line.phase !== 'answering' || !running || running.cut) return;
     running.cut = denial;
     line.cancellation.start();
-    line.limit(this.#c.parts.clock.after(CANCEL_GRACE_MS, () => this.#abort(denial)));
+    line.limit(this.#c.parts.clock.after(CANCEL_GRACE_MS, () => this.abort(denial)));
   }
 
   /** The session must end: at once when something runs, else on the next command or soon. */
   stop(end: SessionEnd): void {
     const line = this.#line;
     if (line.phase === 'closed') return;
-    if (line.phase === 'answering' || line.phase === 'internal') return this.#abort(end);
+    if (line.phase === 'answering' || line.phase === 'internal') return this.abort(end);
     // Whoever waits for the record looks at the session's ending then.
     if (line.phase === 'recording' && line.running) return;
     line.phase = 'ended';
@@ -59,7 +59,7 @@ export class Endings {
   }
 
   /** Ends within an answer, which is cancelled unless the lease is revoked with all it runs. */
-  #abort(end: SessionEnd): void {
+  abort(end: SessionEnd): void {
     const line = this.#line;
     if (line.phase === 'closed') return;
     const { running } = line;
@@ -128,7 +128,9 @@ export class Endings {
     const { code, message: detail, cause } = toPosternError(thrown, session.id);
     const facts = { session: session.id, code, detail, cause };
     this.#c.parts.log.warn('session ended by a protocol fault', facts);
-    // While an answer is expected only the target is listened to.
+    // While an answer is expected only the target is listened to, unless it waits for a file.
+    const { running } = this.#line;
+    if (running?.fileOpen) return this.abort({ reason: 'command-denied', detail });
     if (phase === 'answering' || phase === 'internal') return this.upstreamGone(detail);
     this.#line.tell({ reason: 'command-denied', detail }, 1);
     this.finish({ reason: 'command-denied', detail });
@@ -139,6 +141,6 @@ export class Endings {
     const { running } = this.#line;
     const { answer } = this.#c;
     if (!running?.forwarded || answer.sentBytes > 0) return;
-    this.#line.tell(end, answer.walker.sequence, running.id || undefined);
+    this.#line.tell(end, answer.sequence, running.id || undefined);
   }
 }

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { target } from '../../../test/support/policy.ts';
 import { HashKeys } from '../../audit/hash-key.ts';
 import { Inspector } from './inspect.ts';
+import { PreparedStatements } from './prepared-statements.ts';
 import { SessionState, TRACKED_VARIABLES } from './session-state.ts';
 import { StatementCache } from './statements.ts';
 
@@ -20,6 +21,7 @@ function inspector(): Inspector {
   return new Inspector(
     state,
     new StatementCache(target(), 100, new HashKeys([], Buffer.alloc(32))),
+    new PreparedStatements(),
   );
 }
 

@@ -1,14 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
+import { type Tags, traceparentFrom } from '../../audit/trace-context.ts';
 import type { Denied } from '../../model/decision.ts';
 import type { StatementFeatures } from '../../policy/analyse/analysis.ts';
 import { decodeComFieldList } from '../../wire/mysql/com-field-list.ts';
 import { decodeComProcessKill } from '../../wire/mysql/com-process-kill.ts';
-import { LAST_PREPARED_STATEMENT_ID } from '../../wire/mysql/com-stmt-execute.ts';
+import {
+  decodeBulkSets,
+  decodeComStmtBulkExecute,
+} from '../../wire/mysql/com-stmt-bulk-execute.ts';
+import {
+  EXECUTE_HEAD_BYTES,
+  LAST_PREPARED_STATEMENT_ID,
+} from '../../wire/mysql/com-stmt-execute.ts';
+import { LONG_DATA_HEAD_BYTES } from '../../wire/mysql/com-stmt-send-long-data.ts';
 import { COM } from '../../wire/mysql/commands.ts';
 import type { Kill } from '../parts.ts';
 import type { Account, Question } from '../request.ts';
 import { COMMANDS, type CommandRow } from './commands.ts';
+import { DIAGNOSTICS_MODE, readsDiagnostics } from './diagnostics.ts';
 import { parseKill } from './kill.ts';
+import type { PreparedStatement, PreparedStatements } from './prepared-statements.ts';
+import type { QueryAttributes } from './query-attributes.ts';
 import type { SessionState } from './session-state.ts';
 import type { StatementCache } from './statements.ts';
 
@@ -29,8 +41,7 @@ export const NO_FEATURES: StatementFeatures = {
 };
 const NOTHING_NEEDED: Account = { needs: [] };
 
-/** Command, statement id, flags and iteration count; what follows are the parameters. */
-const EXECUTE_HEADER_LENGTH = 10;
+const NOT_PREPARED = 'no statement with this id was prepared and allowed';
 
 const ASCII_NAME = /^[\x20-\x7e]+$/;
 
@@ -45,17 +56,29 @@ const UNKNOWN_COMMAND: CommandRow = {
 export class Inspector {
   readonly #state: SessionState;
   readonly #statements: StatementCache;
-  readonly #prepared = new Map<number, Inspection>();
-  /** What the driver means by statement id -1; undefined after a denied or failed PREPARE. */
-  #lastPrepared: Inspection | undefined;
+  readonly #prepared: PreparedStatements;
+  readonly #attributes: QueryAttributes | undefined;
 
-  constructor(state: SessionState, statements: StatementCache) {
+  constructor(
+    state: SessionState,
+    statements: StatementCache,
+    prepared: PreparedStatements,
+    attributes?: QueryAttributes,
+  ) {
     this.#state = state;
     this.#statements = statements;
+    this.#prepared = prepared;
+    this.#attributes = attributes;
   }
 
   /** Reads only during the call; throws `malformed-message` for a payload that is cut off. */
   inspect(payload: Buffer): Inspection {
+    const inspection = this.#inspect(payload);
+    const tags = this.#attributes?.tags;
+    return tags ? { ...inspection, account: withTags(inspection.account, tags) } : inspection;
+  }
+
+  #inspect(payload: Buffer): Inspection {
     const code = payload[0] ?? COM.COM_SLEEP;
     const row = COMMANDS.get(code) ?? UNKNOWN_COMMAND;
     if (row.handling === 'deny') {
@@ -65,12 +88,13 @@ export class Inspector {
       case COM.COM_QUERY:
         return this.#statement(row, payload.subarray(1));
       case COM.COM_STMT_PREPARE:
-        // Until it has succeeded there is no last one: not the one before it.
-        this.#lastPrepared = undefined;
+        this.#prepared.forgetLast();
         return this.#statement(row, payload.subarray(1));
       case COM.COM_STMT_EXECUTE:
       case COM.COM_STMT_FETCH:
         return this.#execution(row, payload);
+      case COM.COM_STMT_BULK_EXECUTE:
+        return this.#bulkExecution(row, payload);
       case COM.COM_PROCESS_KILL:
         return killing(
           row,
@@ -91,9 +115,9 @@ export class Inspector {
   }
 
   /** A PREPARE was answered; no inspection means that it was denied or failed. */
-  prepared(inspection: Inspection | undefined, statementId = 0): void {
-    this.#lastPrepared = inspection;
-    if (inspection) this.#prepared.set(statementId, inspection);
+  prepared(inspection: Inspection | undefined, statementId = 0, parameters = 0): void {
+    if (inspection) this.#prepared.add(statementId, inspection, parameters);
+    else this.#prepared.forgetLast();
   }
 
   /**
@@ -104,18 +128,28 @@ export class Inspector {
     const code = payload[0];
     if (code === COM.COM_PING || code === COM.COM_STATISTICS) return true;
     const id = payload.length >= 5 ? payload.readUInt32LE(1) : 0;
-    if (id === LAST_PREPARED_STATEMENT_ID) return this.#lastPrepared !== undefined;
-    return code === COM.COM_STMT_CLOSE ? this.#prepared.delete(id) : this.#prepared.has(id);
+    if (code === COM.COM_STMT_CLOSE && id !== LAST_PREPARED_STATEMENT_ID) {
+      return this.#prepared.delete(id);
+    }
+    const statement = this.#prepared.get(id);
+    if (
+      statement &&
+      code === COM.COM_STMT_SEND_LONG_DATA &&
+      payload.length >= LONG_DATA_HEAD_BYTES
+    ) {
+      statement.sentAhead.add(payload.readUInt16LE(5));
+    } else statement?.sentAhead.clear();
+    return statement !== undefined;
   }
 
   /** A reset frees all statements. */
   forgetAll(): void {
     this.#prepared.clear();
-    this.#lastPrepared = undefined;
   }
 
   #statement(row: CommandRow, text: Buffer): Inspection {
-    const { mode, schema } = this.#state;
+    const { schema } = this.#state;
+    const mode = this.#state.mode ?? (readsDiagnostics(text) ? DIAGNOSTICS_MODE : undefined);
     if (!mode) {
       const detail =
         'how the target reads statements is unknown (session tracking is off or contradicts itself); reset the connection';
@@ -127,21 +161,37 @@ export class Inspector {
       if (kill) return killing(row, kill, this.#statements);
       return refused(row, 'statement-kind', 'write KILL QUERY and a number, as a plain statement');
     }
+    if (row.answer === 'prepare' && known.question.features.localInfile) {
+      return refused(row, 'statement-kind', 'send LOAD DATA LOCAL as a plain statement');
+    }
     return { row, question: known.question, account: known.account };
   }
 
   #execution(row: CommandRow, payload: Buffer): Inspection {
-    const id = payload.length >= 5 ? payload.readUInt32LE(1) : 0;
-    const prepared =
-      id === LAST_PREPARED_STATEMENT_ID ? this.#lastPrepared : this.#prepared.get(id);
-    if (prepared) {
-      const bound = row.name === 'COM_STMT_EXECUTE' && payload.length > EXECUTE_HEADER_LENGTH;
-      const account = bound
-        ? this.#statements.withParameters(prepared.account, payload.subarray(EXECUTE_HEADER_LENGTH))
-        : prepared.account;
-      return { row, question: prepared.question, account };
-    }
-    return refused(row, 'command-denied', 'no statement with this id was prepared and allowed');
+    const statement = this.#prepared.get(payload.length >= 5 ? payload.readUInt32LE(1) : 0);
+    if (!statement) return refused(row, 'command-denied', NOT_PREPARED);
+    const { question } = statement;
+    if (payload[0] !== COM.COM_STMT_EXECUTE) return { row, question, account: statement.account };
+    statement.sentAhead.clear();
+    return this.#bound(row, statement, payload.subarray(EXECUTE_HEAD_BYTES));
+  }
+
+  #bulkExecution(row: CommandRow, payload: Buffer): Inspection {
+    const command = decodeComStmtBulkExecute(payload);
+    const statement = this.#prepared.get(command.statementId);
+    if (!statement) return refused(row, 'command-denied', NOT_PREPARED);
+    const { types } = decodeBulkSets(command, statement.parameters, statement.bulkTypes);
+    statement.bulkTypes = types;
+    return this.#bound(row, statement, command.body);
+  }
+
+  #bound(
+    row: CommandRow,
+    { question, account }: PreparedStatement,
+    parameters: Buffer,
+  ): Inspection {
+    if (parameters.length === 0) return { row, question, account };
+    return { row, question, account: this.#statements.withParameters(account, parameters) };
   }
 
   #fieldList(row: CommandRow, payload: Buffer): Inspection {
@@ -157,6 +207,13 @@ export class Inspector {
       account: { needs: [`select ${schema}.${name}`] },
     };
   }
+}
+
+/** The text's own tags are nearer to the statement than what the driver adds to it. */
+function withTags(account: Account, attributes: Tags): Account {
+  const tags = { ...attributes, ...account.tags };
+  const traceparent = account.traceparent ?? traceparentFrom(attributes);
+  return { ...account, tags, ...(traceparent !== undefined && { traceparent }) };
 }
 
 function killing(row: CommandRow, kill: Kill, statements: StatementCache): Inspection {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Timer } from '../../model/clock.ts';
 import { problemText } from '../../model/errors.ts';
 import { Pump } from '../../net/pump.ts';
@@ -13,7 +14,7 @@ import type { Phase, RelayOptions, Running } from './running.ts';
 /** The two connections of one session, and what is under way on them. */
 export class Line {
   readonly session: Session;
-  readonly down: Socket;
+  readonly down: Duplex;
   readonly up: Socket;
   readonly toUpstream: Pump;
   readonly toDownstream: Pump;
@@ -58,12 +59,15 @@ export class Line {
     downstream(chunk: Buffer): void;
     upstream(chunk: Buffer): void;
     downstreamGone(): void;
+    /** What stands for the connection found its bytes malformed. */
+    fault(thrown: unknown): void;
     upstreamGone(problem: string): void;
   }): void {
     const { up, down } = this;
     const closed = 'the target closed the connection';
     down.on('data', to.downstream);
     for (const event of ['error', 'end', 'close']) down.on(event, () => to.downstreamGone());
+    down.on('fault', to.fault);
     const listeners = {
       data: to.upstream,
       error: (cause: Error) => to.upstreamGone(problemText(cause)),

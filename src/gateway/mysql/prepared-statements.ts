@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LAST_PREPARED_STATEMENT_ID } from '../../wire/mysql/com-stmt-execute.ts';
-import type { Inspection } from './inspect.ts';
+import type { Account, Question } from '../request.ts';
 
 /** A statement whose PREPARE was allowed and succeeded. */
 export interface PreparedStatement {
-  readonly inspection: Inspection;
+  readonly question: Question;
+  readonly account: Account;
   /** How many `?` it has. */
   readonly parameters: number;
   /** Types of the last bulk execution that sent them. */
@@ -23,8 +24,12 @@ export class PreparedStatements {
     return id === LAST_PREPARED_STATEMENT_ID ? this.#last : this.#byId.get(id);
   }
 
-  add(id: number, inspection: Inspection, parameters: number): void {
-    this.#last = { inspection, parameters, sentAhead: new Set() };
+  add(
+    id: number,
+    { question, account }: Pick<PreparedStatement, 'question' | 'account'>,
+    parameters: number,
+  ): void {
+    this.#last = { question, account, parameters, sentAhead: new Set() };
     this.#byId.set(id, this.#last);
   }
 

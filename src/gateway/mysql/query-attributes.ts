@@ -12,16 +12,14 @@ import type { Message } from '../../wire/mysql/packet-assembler.ts';
 import type { UpstreamPayload } from '../../wire/mysql/payload.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 
-const NO_TAGS: Tags = {};
-
 /**
  * Takes MySQL's query attributes out of commands of a driver that negotiated them: what goes on is
  * the command as it would be without, and the attributes are tags of its record. They end here:
  * nothing the target does may depend on something that no decision was made about.
  */
 export class QueryAttributes {
-  /** The attributes of the last command. */
-  tags: Tags = NO_TAGS;
+  /** The attributes of the last command, if it had any. */
+  tags: Tags | undefined;
   readonly #prepared: PreparedStatements;
 
   constructor(prepared: PreparedStatements) {
@@ -30,7 +28,7 @@ export class QueryAttributes {
 
   /** Throws `malformed-message`. */
   strip(message: Message): Message {
-    this.tags = NO_TAGS;
+    this.tags = undefined;
     switch (message.payload[0]) {
       case COM.COM_QUERY: {
         const { statement, attributes } = decodeComQuery(message.payload, CLIENT_QUERY_ATTRIBUTES);

@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Denied } from '../../model/decision.ts';
-import { CLIENT_DEPRECATE_EOF, hasCapability } from '../../wire/mysql/capabilities.ts';
+import {
+  CLIENT_DEPRECATE_EOF,
+  CLIENT_QUERY_ATTRIBUTES,
+  hasCapability,
+} from '../../wire/mysql/capabilities.ts';
 import { COM } from '../../wire/mysql/commands.ts';
 import type { Message } from '../../wire/mysql/packet-assembler.ts';
 import type { UpstreamPayload } from '../../wire/mysql/payload.ts';
 import type { SessionEnd } from '../live-session.ts';
 import { CommandReader } from './command-reader.ts';
 import { Course } from './course.ts';
+import { dependsOnState } from './diagnostics.ts';
 import { Inspector } from './inspect.ts';
 import type { InternalExchange } from './internal-exchange.ts';
 import { Line } from './line.ts';
 import { OwnCommands } from './own-commands.ts';
+import { PreparedStatements } from './prepared-statements.ts';
+import { QueryAttributes } from './query-attributes.ts';
 import { Rewrites } from './rewrites.ts';
-import { CANCELLED, isStatement, OUT_OF_MEMORY, type RelayOptions } from './running.ts';
+import { CANCELLED, OUT_OF_MEMORY, type RelayOptions } from './running.ts';
 import { concludePreparation } from './upstream.ts';
 
 /**
@@ -33,10 +40,19 @@ export class MysqlRelay {
     const { parts, session, state, statements, downstream, upstream } = options;
     this.#o = options;
     this.#line = new Line(options);
-    this.#reader = new CommandReader(parts.buffers, parts.limits.requestBytes);
-    this.#inspector = new Inspector(state, statements);
+    const { capabilities, began } = downstream;
+    const prepared = new PreparedStatements();
+    const attributes = hasCapability(capabilities, CLIENT_QUERY_ATTRIBUTES)
+      ? new QueryAttributes(prepared)
+      : undefined;
+    this.#reader = new CommandReader(parts.buffers, parts.limits.requestBytes, (message) => {
+      began?.();
+      return attributes ? attributes.strip(message) : message;
+    });
+    this.#inspector = new Inspector(state, statements, prepared, attributes);
     this.#course = new Course(options, this.#line, {
       inspector: this.#inspector,
+      reader: this.#reader,
       next: () => this.#next(),
       closed: (end) => this.#closed(end),
     });
@@ -50,7 +66,7 @@ export class MysqlRelay {
       parts,
       session,
       inspector: this.#inspector,
-      capabilities: downstream.capabilities,
+      capabilities,
       settled: downstream.settled,
       answer: (payload, sequence) => this.#course.answer(payload, sequence),
       deny: (denial, sequence) => this.#course.deny(denial, sequence),
@@ -84,6 +100,7 @@ export class MysqlRelay {
         downstream: this.#onDownstream,
         upstream: this.#onUpstream,
         downstreamGone: () => endings.downstreamGone(),
+        fault: (thrown) => endings.fault(thrown),
         upstreamGone: (problem) => endings.upstreamGone(problem),
       });
       if (downstream.early.length > 0) this.#onDownstream(downstream.early);
@@ -95,7 +112,8 @@ export class MysqlRelay {
   readonly #onDownstream = (chunk: Buffer): void => {
     try {
       this.#reader.push(chunk);
-      this.#next();
+      if (this.#line.running?.fileOpen) this.#course.passFile();
+      else this.#next();
       // A peer that does not wait for answers may not make us hold whatever it sends meanwhile.
       if (this.#line.phase !== 'idle' && this.#reader.holdsEnough) this.#line.down.pause();
     } catch (thrown) {
@@ -150,7 +168,7 @@ export class MysqlRelay {
       line.tell(ending, message.nextSequence);
       return this.#course.endings.finish(ending);
     }
-    if (isStatement(code) && this.#o.state.worthAsking) {
+    if (this.#o.state.worthAsking && dependsOnState(message.payload)) {
       return this.#rewrites.resynchronise(() => this.#command(message));
     }
     const inspection = this.#inspector.inspect(message.payload);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { IdentityResult } from '../../identity/result.ts';
 import type { Denied } from '../../model/decision.ts';
 import { Secret } from '../../model/secret.ts';
@@ -39,7 +39,7 @@ export interface RewriteControls {
   /** Runs it so that a fault ends this session and nothing else. */
   guard(run: () => void): void;
   readonly reader: CommandReader;
-  readonly downstream: Socket;
+  readonly downstream: Duplex;
   end(end: SessionEnd): void;
 }
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { RequestOutcome } from '../../audit/record.ts';
 import type { Denied, Limits } from '../../model/decision.ts';
 import type { MysqlUpstream } from '../../target/mysql/login.ts';
 import type { Capabilities } from '../../wire/mysql/capabilities.ts';
-import { COM } from '../../wire/mysql/commands.ts';
 import type { ResponseKind } from '../../wire/mysql/response-walker.ts';
 import type { Session, SessionEnd } from '../live-session.ts';
 import type { GatewayParts } from '../parts.ts';
 import type { AnswerRelay } from './answer-relay.ts';
 import type { Answer } from './commands.ts';
 import type { Inspection } from './inspect.ts';
+import type { LocalFile } from './local-file.ts';
 import type { SessionState } from './session-state.ts';
 import type { StatementCache } from './statements.ts';
 
@@ -21,7 +21,10 @@ export interface RelayOptions {
   readonly state: SessionState;
   readonly statements: StatementCache;
   readonly downstream: {
-    readonly socket: Socket;
+    /** Or what stands for it, when the connection is compressed. */
+    readonly socket: Duplex;
+    /** Told before each command. */
+    readonly began?: () => void;
     readonly early: Buffer;
     readonly capabilities: Capabilities;
     /** The transport settled the identity: COM_CHANGE_USER needs no proof of its own. */
@@ -55,6 +58,10 @@ export interface Running {
   /** Set when the gateway ends the request: this denial is the answer, whatever comes. */
   cut?: Denied;
   cutSequence?: number;
+  /** LOAD DATA LOCAL: what goes from the principal to the target. */
+  file?: LocalFile;
+  /** The file is not over. */
+  fileOpen?: boolean;
 }
 
 /** `startedAt` is monotonic, in ms; without an id nothing is recorded. */
@@ -109,27 +116,21 @@ export const OUT_OF_MEMORY: SessionEnd = {
   detail: 'the gateway holds too many large requests at this moment; try again',
 };
 
-const NOT_FORWARDED = { rows: 0, affectedRows: 0, errno: 0 };
-
 /** What the audit says a request did; one that the target never saw did nothing. */
 export function outcomeFacts(
   { outcome, reason }: OutcomeKind,
   running: Running,
-  answer: Pick<AnswerRelay, 'walker' | 'sentBytes'>,
-): OutcomeKind & Pick<RequestOutcome, 'errno' | 'rows' | 'bytes'> {
-  const { rows, affectedRows, errno } = running.forwarded ? answer.walker : NOT_FORWARDED;
+  answer: Pick<AnswerRelay, 'walker' | 'rows' | 'sentBytes'>,
+): OutcomeKind & Pick<RequestOutcome, 'errno' | 'rows' | 'bytes' | 'fileBytes'> {
+  const { forwarded, file } = running;
   return {
     outcome,
     ...(reason && { reason }),
-    ...(outcome === 'error' && { errno }),
-    rows: rows > 0 ? rows : affectedRows,
-    bytes: running.forwarded ? answer.sentBytes : 0,
+    ...(outcome === 'error' && { errno: forwarded ? answer.walker.errno : 0 }),
+    rows: forwarded ? answer.rows : 0,
+    bytes: forwarded ? answer.sentBytes : 0,
+    ...(file && { fileBytes: file.bytes }),
   };
-}
-
-/** Its meaning depends on the lexer mode or the default schema. */
-export function isStatement(code: number | undefined): boolean {
-  return code === COM.COM_QUERY || code === COM.COM_STMT_PREPARE || code === COM.COM_FIELD_LIST;
 }
 
 /**

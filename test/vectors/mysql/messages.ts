@@ -321,6 +321,32 @@ export const MESSAGE_VECTORS: Readonly<Record<string, readonly Vector[]>> = {
       payload: hex('fa0300000080000300fd000001000000000161000200000001'),
     },
   ],
+  'execute-attributes': [
+    {
+      name: 'one text parameter, a traceparent attribute',
+      source: 'composed from the documents',
+      payload: hex(
+        '17010000000801000000',
+        '020001',
+        '0f0000',
+        'fe000b7472616365706172656e74',
+        '03666f6f',
+        '023030',
+      ),
+    },
+  ],
+  'compressed-packet': [
+    {
+      name: 'a body that is not compressed',
+      source: 'MariaDB documentation, compressed packet',
+      payload: hex('05000000000000'),
+    },
+    {
+      name: 'a long SELECT',
+      source: 'MySQL source code documentation, compression',
+      payload: hex('22000000320000'),
+    },
+  ],
   'com-stmt-fetch': [
     { name: 'two rows', source: 'composed from the documents', payload: hex('1c0100000002000000') },
   ],

@@ -43,7 +43,7 @@ function readFileName(cursor: Cursor): string {
   if (!noBackslashEscapes && body.includes('\\') && raw.slice(1, -1).includes(quote)) {
     cursor.unexpected('a file name with quotes and backslashes');
   }
-  const name = noBackslashEscapes ? body : body.replace(/\\([^])/g, unescaped);
+  const name = noBackslashEscapes ? body : body.replace(/\\([\s\S])/g, unescaped);
   if (name === '' || name.includes('\0')) cursor.unexpected('a file name was expected');
   return name;
 }
