@@ -94,9 +94,9 @@ describe('session fidelity', () => {
   it('cancels a request on the target also after a reload gave more roles', limited, async () => {
     const connection = await person();
     const [own] = await rowsOf(connection, 'SELECT CONNECTION_ID() AS id');
+    const before = world.gateway?.revision;
     world.writePolicy(world.policyText(WARNER + MORE));
     await world.bootstrap();
-    const before = world.gateway?.revision;
     await until(() => world.gateway?.revision !== before, 5_000, 'the reload');
     const slow = connection.query(ENDLESS);
     const running = async () =>
