@@ -95,6 +95,7 @@ async function metricsTable(): Promise<string> {
     sessionsByTarget: () => new Map([['t', 1]]),
     bufferedBytes: () => 0,
     auditAccepting: () => true,
+    auditHeads: () => ({ signed: 7, witnessed: 7 }),
     targetReady: () => new Map([['t', true]]),
   });
   meter.loginDenied('anonymous', 't');

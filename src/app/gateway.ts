@@ -89,6 +89,10 @@ export class Gateway {
       sessionsByTarget: () => countByTarget(this.#sessions.all()),
       bufferedBytes: () => this.#buffers.usedBytes,
       auditAccepting: () => this.#audit.accepting,
+      auditHeads: () => {
+        const signer = this.#audit.health().signer;
+        return { signed: signer?.lastHead ?? 0, witnessed: signer?.witness?.lastHead };
+      },
       targetReady: () =>
         new Map([...this.#targets.brokers].map(([id, broker]) => [id, broker.ready])),
     });

@@ -7,6 +7,7 @@ const gauges = {
   sessionsByTarget: () => new Map(),
   bufferedBytes: () => 0,
   auditAccepting: () => true,
+  auditHeads: () => ({ signed: 7, witnessed: 7 }),
   targetReady: () => new Map(),
 };
 

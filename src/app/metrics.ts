@@ -9,6 +9,8 @@ export interface Gauges {
   sessionsByTarget(): ReadonlyMap<string, number>;
   bufferedBytes(): number;
   auditAccepting(): boolean;
+  /** Numbers of the last head that is signed and of the last that the witness has, if any. */
+  auditHeads(): { readonly signed: number; readonly witnessed: number | undefined };
   targetReady(): ReadonlyMap<string, boolean>;
 }
 
@@ -159,6 +161,24 @@ function addGauges(gauges: Gauges, registers: Registry[]): void {
     registers,
     collect() {
       this.set(gauges.auditAccepting() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'postern_audit_signed_head',
+    help: 'Number of the last head of the audit that was signed in this run; 0 before the first.',
+    registers,
+    collect() {
+      this.set(gauges.auditHeads().signed);
+    },
+  });
+  new Gauge({
+    name: 'postern_audit_witnessed_head',
+    help: 'Number of the last head that the witness has; absent without a witness.',
+    labelNames: ['witness'],
+    registers,
+    collect() {
+      const { witnessed } = gauges.auditHeads();
+      if (witnessed !== undefined) this.set({ witness: 'audit.witness' }, witnessed);
     },
   });
   new Gauge({
