@@ -11,7 +11,7 @@ import { Secret } from '../model/secret.ts';
 import type { Material, MysqlSystem, Policy, Target } from '../policy/policy.ts';
 import { openAdminConnection } from '../target/mysql/session.ts';
 import { readMaterial } from './material.ts';
-import { upstreamTls } from './targets.ts';
+import { upstreamTls } from './upstream-tls.ts';
 
 /** Who installs; needs the rights of root on the target, and is not kept. */
 export interface BootstrapAdmin {

@@ -14,10 +14,10 @@ import { PosternError, problemText } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { Secret } from '../model/secret.ts';
 import type { MysqlSystem, Policy, Target } from '../policy/policy.ts';
-import type { TlsChoice } from '../target/mysql/login.ts';
 import { openAdminConnection } from '../target/mysql/session.ts';
 import type { Handshake } from '../wire/mysql/handshake.ts';
 import { readMaterial } from './material.ts';
+import { upstreamTlsSource } from './upstream-tls.ts';
 
 interface ServedTarget extends MysqlTargetParts {
   readonly target: Target;
@@ -98,7 +98,7 @@ export class ServedTargets {
     const { settings, clock, log, audit } = this.#options;
     let greeting: Handshake | undefined;
     try {
-      const route = routeOf(target, system, settings.limits.targetTimeout);
+      const route = routeOf(target, system, settings.limits.targetTimeout, clock);
       const { tls } = system;
       const bound = tls.mode === 'verified' ? tls.clientCertificate : undefined;
       const names = bound && certificateNames(new X509Certificate(readMaterial(bound.cert)));
@@ -136,29 +136,20 @@ export class ServedTargets {
   }
 }
 
-/** Files are read anew for every login: rotated certificates and passwords need no restart. */
-function routeOf(target: Target, system: MysqlSystem, deadlineMs: number): () => UpstreamRoute {
+/** Rotated certificates and passwords need no restart. */
+function routeOf(
+  target: Target,
+  system: MysqlSystem,
+  deadlineMs: number,
+  clock: Clock,
+): () => UpstreamRoute {
   const primary = system.endpoints.find(({ role }) => role === 'Primary') ?? system.endpoints[0];
   if (!primary) {
     throw new PosternError('target-unsupported', { target: target.id, problem: 'no endpoint' });
   }
   const endpoint = { host: primary.host, port: primary.port };
-  return () => ({ targetName: target.id, endpoint, tls: upstreamTls(system), deadlineMs });
-}
-
-export function upstreamTls({ tls }: MysqlSystem): TlsChoice {
-  if (tls.mode === 'insecurePlaintext') return { mode: 'plaintext' };
-  if (tls.mode === 'insecureSkipVerify') return { mode: 'insecureSkipVerify' };
-  const { clientCertificate } = tls;
-  return {
-    mode: 'verified',
-    ca: readMaterial(tls.ca),
-    ...(tls.serverName !== undefined && { serverName: tls.serverName }),
-    ...(clientCertificate && {
-      cert: readMaterial(clientCertificate.cert),
-      key: new Secret(readMaterial(clientCertificate.key)),
-    }),
-  };
+  const tls = upstreamTlsSource(system, clock);
+  return () => ({ targetName: target.id, endpoint, tls: tls(), deadlineMs });
 }
 
 /**

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { connect, isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import {
+  type ConnectionOptions,
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 import { Secret } from '../model/secret.ts';
 
 export type Endpoint =
@@ -45,27 +51,35 @@ export function dial(endpoint: Endpoint): Socket {
   });
 }
 
+/** Made once for each choice: reading certificates and keys is most of what TLS costs to begin. */
+const contexts = new WeakMap<DialTls, SecureContext>();
+
+function contextOf(tls: DialTls): SecureContext {
+  const known = contexts.get(tls);
+  if (known) return known;
+  const { cert, key } = tls;
+  const made = createSecureContext({
+    minVersion: 'TLSv1.2',
+    ...(tls.mode === 'verified' && { ca: tls.ca }),
+    ...(cert !== undefined &&
+      key !== undefined && { cert, key: key instanceof Secret ? key.reveal() : key }),
+  });
+  contexts.set(tls, made);
+  return made;
+}
+
 /**
  * Begins TLS on a connected socket nobody listens to; the caller listens for `secureConnect` (the
  * certificate and its name are verified by then), `error` and `close`.
  */
 export function startTls(socket: Socket, tls: DialTls, endpoint: Endpoint): TLSSocket {
-  const options: ConnectionOptions = { socket, minVersion: 'TLSv1.2' };
-  if (tls.cert !== undefined && tls.key !== undefined) {
-    options.cert = tls.cert;
-    options.key = tls.key instanceof Secret ? tls.key.reveal() : tls.key;
-  }
+  const options: ConnectionOptions = { socket, secureContext: contextOf(tls) };
   const endpointName = 'host' in endpoint ? endpoint.host : 'localhost';
   const name = (tls.mode === 'verified' ? tls.serverName : undefined) ?? endpointName;
   // SNI must not carry an address (RFC 6066, section 3); verification still uses it.
   if (isIP(name) === 0) options.servername = name;
   options.host = name;
-  if (tls.mode === 'verified') {
-    options.ca = tls.ca;
-    options.rejectUnauthorized = true;
-  } else {
-    options.rejectUnauthorized = false;
-    options.checkServerIdentity = () => undefined;
-  }
+  options.rejectUnauthorized = tls.mode === 'verified';
+  if (tls.mode !== 'verified') options.checkServerIdentity = () => undefined;
   return connectTls(options);
 }
