@@ -3,7 +3,7 @@
 // the database for each, and holds both. It sends one byte when a pair is there.
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect } from 'node:net';
-import { connect as connectTls, createServer } from 'node:tls';
+import { connect as connectTls, createSecureContext, createServer } from 'node:tls';
 import {
   CLIENT_PLUGIN_AUTH,
   CLIENT_PROTOCOL_41,
@@ -17,7 +17,7 @@ const directory = process.env['BARE_DIRECTORY'] ?? '.';
 const read = (name: string) => readFileSync(`${directory}/${name}`, 'utf8');
 const capabilities =
   CLIENT_PROTOCOL_41 | CLIENT_SECURE_CONNECTION | CLIENT_PLUGIN_AUTH | CLIENT_SSL;
-const ca = read('db-ca.pem');
+const secureContext = createSecureContext({ ca: read('db-ca.pem') });
 
 const server = createServer(
   {
@@ -35,7 +35,7 @@ const server = createServer(
       plain.write(
         frame(encodeSslRequest({ capabilities, maxPacketBytes: 1 << 24, charset: 45 }), 1),
       );
-      const upstream = connectTls({ socket: plain, ca, servername: 'localhost' });
+      const upstream = connectTls({ socket: plain, secureContext, servername: 'localhost' });
       upstream.on('error', () => undefined);
       upstream.once('secureConnect', () => downstream.write('.'));
       downstream.resume();

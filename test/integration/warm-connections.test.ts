@@ -215,6 +215,7 @@ describe('an upstream connection serves one session of a principal after the oth
     const id = await idOf(first);
     await first.end();
     await world.mariadb.rootQuery(`KILL ${id}`).catch(() => undefined);
+    await gone(id);
     const refused = recordsOf(world.path('audit'), 'login-denied').length;
     const second = await open();
     notEqual(await idOf(second), id);

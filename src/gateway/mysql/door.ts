@@ -32,7 +32,7 @@ import { MysqlRelay } from './relay.ts';
 import { SessionState } from './session-state.ts';
 import type { StatementCache } from './statements.ts';
 import { connectUpstream, killQuery, type UpstreamRoute, wakeUpstream } from './upstream.ts';
-import type { WarmConnection, WarmPool } from './warm-pool.ts';
+import type { TakenConnection, WarmConnection, WarmPool } from './warm-pool.ts';
 
 /** What a listener knows about a target besides its declaration. */
 export interface MysqlTargetParts {
@@ -156,10 +156,10 @@ export class MysqlDoor implements Door {
     const mayBeKept =
       warm.enabled && session.traceparent === undefined && target.system.type === 'mariadb';
     const key = mayBeKept ? warmKey(session, wish) : undefined;
-    const kept = key === undefined ? undefined : warm.take(key, schema !== undefined);
-    if (kept && (await wakeUpstream(kept.upstream, schema, state, route))) {
+    const kept = key === undefined ? undefined : warm.take(key, schema);
+    if (kept && (await this.#wake(kept, schema, state, route))) {
       this.#parts.meter.upstreamTaken(target.id, 'kept');
-      return kept;
+      return { ...kept.connection, schema };
     }
     const made = await connectUpstream(
       route,
@@ -176,7 +176,21 @@ export class MysqlDoor implements Door {
     this.#parts.meter.upstreamTaken(target.id, 'login');
     if (key === undefined || !made.names) return { upstream: made.upstream };
     const { account, role } = lease;
-    return { ...made, key, role, principal, targetId: target.id, account, lentFor };
+    const { names, upstream } = made;
+    return { upstream, names, key, role, principal, targetId: target.id, account, lentFor, schema };
+  }
+
+  async #wake(
+    { connection, state: row }: TakenConnection,
+    schema: string | undefined,
+    state: SessionState,
+    route: UpstreamRoute,
+  ): Promise<boolean> {
+    const { upstream } = connection;
+    if (!row) return wakeUpstream(upstream, schema, state, route);
+    state.status(upstream.ok.status);
+    state.learn(row);
+    return true;
   }
 
   async relay(session: Session): Promise<SessionEnd | undefined> {
@@ -243,7 +257,7 @@ export class MysqlDoor implements Door {
     const end = await relay.run();
     if (relay.upstreamFree && 'key' in connection && !this.#parts.draining) {
       this.#upstream = undefined;
-      this.#options.warm.giveBack({ ...connection, hasSchema: state.schema !== undefined });
+      this.#options.warm.giveBack(connection);
     }
     return end;
   }
@@ -293,7 +307,7 @@ interface UpstreamWish {
 }
 
 /** With more facts when it may serve another session. */
-type DoorUpstream = { readonly upstream: MysqlUpstream } | Omit<WarmConnection, 'hasSchema'>;
+type DoorUpstream = { readonly upstream: MysqlUpstream } | WarmConnection;
 
 /** Connections with one key differ in nothing that a reset leaves. */
 function warmKey({ lease, target }: Session, wish: UpstreamWish): string {

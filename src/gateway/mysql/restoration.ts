@@ -17,51 +17,56 @@ import { COM } from '../../wire/mysql/commands.ts';
 import type { UpstreamPayload } from '../../wire/mysql/payload.ts';
 import { InternalExchange, internalCommand, internalQuery } from './internal-exchange.ts';
 import type { LoginNames } from './login-names.ts';
-import { TRACK_SQL } from './session-state.ts';
-import { exchangeOnce, setRoleSql } from './upstream.ts';
+import { type StateRow, TRACK_SQL } from './session-state.ts';
+import { exchangeOnce, schemaAndState, setRoleSql } from './upstream.ts';
 
 /** ER_FEATURE_DISABLED: a server built without profiling has no profiles to forget. */
 const NO_SUCH_FEATURE = 1289;
 
+/** What is made as new. */
+export interface Restorable {
+  readonly upstream: MysqlUpstream;
+  readonly names: LoginNames;
+  readonly role: string;
+  readonly targetId: string;
+  /** The default schema its last session began with. */
+  readonly schema: string | undefined;
+}
+
 /**
- * Makes an upstream connection as its login left it, but for the default schema, which the next
- * session sets. COM_RESET_CONNECTION alone forgets the role, what two capabilities did to variables
- * and, on some servers, the character sets, and it keeps COM_SET_OPTION and profiles. Rejects when anything is refused
- * or something of the session before would stay; the connection is then to be closed.
+ * Makes an upstream connection as its login left it. COM_RESET_CONNECTION alone forgets the role,
+ * what two capabilities did to variables and, on some servers, the character sets, and it keeps
+ * COM_SET_OPTION and profiles; it cannot take a default schema away. Resolves with the answer to
+ * STATE_SQL. Rejects when anything is refused or something of the session before would stay; the
+ * connection is then to be closed.
  */
-export async function restore(
-  from: {
-    readonly upstream: MysqlUpstream;
-    readonly names: LoginNames;
-    readonly role: string;
-    readonly targetId: string;
-  },
-  limitMs: number,
-): Promise<void> {
+export async function restore(from: Restorable, limitMs: number): Promise<StateRow> {
   const { upstream, targetId: target } = from;
-  const commands = [...restoration(from), internalQuery('/*postern*/ SHOW PROFILES')];
+  const commands = [
+    internalCommand(COM.COM_RESET_CONNECTION),
+    internalQuery('/*postern*/ SHOW PROFILES'),
+    ...restoration(from),
+    ...schemaAndState(from.schema),
+  ];
   const exchange = new InternalExchange(
     commands.length,
     hasCapability(upstream.capabilities, CLIENT_DEPRECATE_EOF),
   );
   await exchangeOnce(upstream, exchange, commands, limitMs);
-  const profiles = exchange.answers.pop();
-  const refused = exchange.answers.find((answer) => !answer.ok);
-  if (refused?.ok === false) {
-    const { errno, problem } = refused;
-    throw new PosternError('target-error', { target, errno, problem });
-  }
+  const [reset, profiles, ...others] = exchange.answers;
   const kept = profiles?.ok ? profiles.row !== undefined : profiles?.errno !== NO_SUCH_FEATURE;
   if (kept) throw new PosternError('target-error', { target, problem: 'profiles would stay' });
+  const refused = [reset, ...others].find((answer) => !answer?.ok);
+  const last = others.at(-1);
+  if (refused || !last?.ok || !last.row) {
+    const { errno = 0, problem = 'no session state' } = refused?.ok === false ? refused : {};
+    throw new PosternError('target-error', { target, errno, problem });
+  }
+  return last.row;
 }
 
-function restoration(from: {
-  readonly upstream: MysqlUpstream;
-  readonly names: LoginNames;
-  readonly role: string;
-}): UpstreamPayload[] {
-  const { names, role } = from;
-  const { capabilities } = from.upstream;
+function restoration({ names, role, upstream }: Restorable): UpstreamPayload[] {
+  const { capabilities } = upstream;
   const multi = hasCapability(capabilities, CLIENT_MULTI_STATEMENTS);
   const sql = [
     ...(hasCapability(capabilities, CLIENT_IGNORE_SPACE)
@@ -73,7 +78,6 @@ function restoration(from: {
     `SET NAMES ${names.charset} COLLATE ${names.collation}`,
   ].map((text) => internalQuery(`/*postern*/ ${text}`));
   return [
-    internalCommand(COM.COM_RESET_CONNECTION),
     encodeComSetOption({ option: multi ? MULTI_STATEMENTS_ON : MULTI_STATEMENTS_OFF }),
     ...sql,
     internalQuery(setRoleSql(role)),

@@ -22,6 +22,14 @@ export const TRACK_SQL = `/*postern*/ SET SESSION session_track_system_variables
 export const STATE_SQL =
   '/*postern*/ SELECT @@SESSION.sql_mode, @@SESSION.character_set_client, HEX(CONVERT(DATABASE() USING utf8mb4)), @@SESSION.session_track_system_variables, @@SESSION.session_track_schema';
 
+/** One answer to STATE_SQL. */
+export type StateRow = readonly (string | null)[];
+
+export function schemaIn(row: StateRow): string | undefined {
+  const hex = row[2];
+  return hex ? Buffer.from(hex, 'hex').toString('utf8') : undefined;
+}
+
 /**
  * How the target will read the next statement, learnt only from what the target says: session
  * tracking, the status flags of every answer, and a direct question after login, reset and CALL
@@ -47,11 +55,11 @@ export class SessionState {
   }
 
   /** The answer to STATE_SQL. */
-  learn(row: readonly (string | null)[]): void {
-    const [sqlMode, charset, schema, tracked, tracksSchema] = row;
+  learn(row: StateRow): void {
+    const [sqlMode, charset, , tracked, tracksSchema] = row;
     this.#sqlMode = modes(sqlMode ?? '');
     this.#charset = charset ?? undefined;
-    this.schema = schema ? Buffer.from(schema, 'hex').toString('utf8') : undefined;
+    this.schema = schemaIn(row);
     this.#tracking = tracksEverything(tracked ?? '') && tracksSchema === '1';
     this.#flagsWhenAsked = this.#lexerFlags;
     this.#modeKnown = false;

@@ -40,7 +40,8 @@ export function preparation(lease: Lease, schema: string | undefined): UpstreamP
   ];
 }
 
-function schemaAndState(schema: string | undefined): UpstreamPayload[] {
+/** The default schema and the state, to be read with `concludePreparation`. */
+export function schemaAndState(schema: string | undefined): UpstreamPayload[] {
   const named = schema ? [internalCommand(COM.COM_INIT_DB, schema)] : [];
   return [...named, internalQuery(STATE_SQL)];
 }

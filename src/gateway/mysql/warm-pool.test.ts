@@ -7,11 +7,25 @@ import { silentLog } from '../../model/log.ts';
 import { HEADER_BYTES } from '../../wire/mysql/framing.ts';
 import { type WarmConnection, WarmPool } from './warm-pool.ts';
 
-const OK = Buffer.from([7, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0]);
+const OK = [0, 0, 0, 2, 0, 0, 0];
+const EOF = [0xfe, 0, 0, 2, 0];
 
-/** Answers every command with OK, or with nothing at all. */
+function packets(...payloads: readonly (readonly number[])[]): Buffer {
+  return Buffer.concat(
+    payloads.map((payload, index) => Buffer.from([payload.length, 0, 0, index + 1, ...payload])),
+  );
+}
+
+/** The answer to STATE_SQL, as far as a pool looks. */
+function stateRow(schema: string): readonly number[] {
+  const values = ['', 'utf8mb4', Buffer.from(schema).toString('hex'), '', '1'];
+  return values.flatMap((value) => [value.length, ...Buffer.from(value)]);
+}
+
+/** Answers every command as the target would, or with nothing at all. */
 class FakeSocket extends PassThrough {
   readonly #answers: boolean;
+  #schema = '';
 
   constructor(answers = true) {
     super();
@@ -19,11 +33,18 @@ class FakeSocket extends PassThrough {
     this.pause();
   }
 
+  #answer(command: string): Buffer {
+    if (command.startsWith('\x02')) this.#schema = command.slice(1);
+    if (!command.includes(' SELECT ')) return packets(OK);
+    return packets([1], [0], EOF, stateRow(this.#schema), EOF);
+  }
+
   override write(chunk: unknown): boolean {
     const bytes = chunk as Buffer;
     for (let at = 0; this.#answers && at < bytes.length; ) {
-      this.push(OK);
-      at += HEADER_BYTES + bytes.readUIntLE(at, 3);
+      const end = at + HEADER_BYTES + bytes.readUIntLE(at, 3);
+      this.push(this.#answer(bytes.toString('latin1', at + HEADER_BYTES, end)));
+      at = end;
     }
     return true;
   }
@@ -36,7 +57,7 @@ function connection(key: string, over: Partial<WarmConnection> = {}, socket = ne
     targetId: 'data/orders',
     role: 'pc_1',
     names: { charset: 'utf8mb4', collation: 'utf8mb4_bin' },
-    hasSchema: false,
+    schema: undefined,
     upstream: { socket, capabilities: 0n },
     ...over,
   } as unknown as WarmConnection;
@@ -61,20 +82,36 @@ describe('warm-pool', () => {
     const { made } = pool();
     const one = connection('a');
     made.giveBack(one);
-    equal(made.take('a', false), undefined, 'it is being reset');
+    equal(made.take('a', undefined), undefined, 'it is being reset');
     await settled();
-    equal(made.take('b', false), undefined);
-    equal(made.take('a', false), one);
-    equal(made.take('a', false), undefined);
+    equal(made.take('b', undefined), undefined);
+    equal(made.take('a', undefined)?.connection, one);
+    equal(made.take('a', undefined), undefined);
   });
 
   it('gives one with a schema only to those who name one', async () => {
     const { made } = pool();
-    const one = connection('a', { hasSchema: true });
+    const one = connection('a', { schema: 'shop' });
     made.giveBack(one);
     await settled();
-    equal(made.take('a', false), undefined);
-    equal(made.take('a', true), one);
+    equal(made.take('a', undefined), undefined);
+    const taken = made.take('a', 'shop');
+    equal(taken?.connection, one);
+    ok(taken?.state, 'it need not be asked again');
+  });
+
+  it('has one asked again that waited, or is to have another schema', async () => {
+    const { made, clock } = pool();
+    const one = connection('a', { schema: 'shop' });
+    made.giveBack(one);
+    await settled();
+    const other = made.take('a', 'stock');
+    ok(other && !other.state);
+    made.giveBack(one);
+    await settled();
+    clock.advance(1_000);
+    const late = made.take('a', 'shop');
+    ok(late && !late.state);
   });
 
   it('is bounded per lease and in all; the oldest goes first', async () => {
@@ -97,7 +134,7 @@ describe('warm-pool', () => {
     const [late, loud, left] = [connection('a'), connection('b'), connection('c')];
     for (const one of [late, loud, left]) made.giveBack(one);
     await settled();
-    loud.upstream.socket.push(OK);
+    loud.upstream.socket.push(packets(OK));
     left.upstream.socket.destroy();
     await settled();
     ok(isClosed(loud));

@@ -2,21 +2,27 @@
 import type { Clock, Timer } from '../../model/clock.ts';
 import { problemText } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
-import type { MysqlUpstream } from '../../target/mysql/login.ts';
 import type { WarmFacts } from '../parts.ts';
-import type { LoginNames } from './login-names.ts';
-import { restore } from './restoration.ts';
+import { type Restorable, restore } from './restoration.ts';
+import { type StateRow, schemaIn } from './session-state.ts';
 
 /** An upstream connection between two sessions of one principal. */
-export interface WarmConnection extends WarmFacts {
+export interface WarmConnection extends WarmFacts, Restorable {
   /** Everything that was settled by the login and cannot be changed: see `warmKey`. */
   readonly key: string;
-  readonly role: string;
-  readonly names: LoginNames;
-  readonly upstream: MysqlUpstream;
-  /** A reset does not take the default schema away. */
-  readonly hasSchema: boolean;
 }
+
+export interface TakenConnection {
+  readonly connection: WarmConnection;
+  /**
+   * The answer to STATE_SQL, when it was asked a moment ago and nothing else is wanted: otherwise
+   * the connection has to be asked again, which shows that it is alive.
+   */
+  readonly state: StateRow | undefined;
+}
+
+/** A connection that answered so recently is not asked again whether it is alive. */
+const FRESH_MS = 1_000;
 
 export interface WarmPoolOptions {
   readonly limits: { readonly idle: number; readonly perLease: number; readonly total: number };
@@ -28,8 +34,8 @@ export interface WarmPoolOptions {
 
 interface Kept {
   readonly connection: WarmConnection;
-  /** False while it is being reset. */
-  ready: boolean;
+  /** Absent while it is being reset. */
+  state?: { readonly row: StateRow; readonly atMs: number };
   timer?: Timer;
   /** Data too: a target that speaks unasked says that it closes, or nothing we understand. */
   readonly gone: () => void;
@@ -59,22 +65,30 @@ export class WarmPool {
     return this.#kept.size;
   }
 
-  /** The one used last that fits; paused, without listeners but one that ignores errors. */
-  take(key: string, wantsSchema: boolean): WarmConnection | undefined {
+  /**
+   * One that fits, at best with the same default schema, at best the one used last; paused, without
+   * listeners but one that ignores errors.
+   */
+  take(key: string, schema: string | undefined): TakenConnection | undefined {
     let found: Kept | undefined;
     for (const kept of this.#kept) {
-      const { connection } = kept;
-      if (kept.ready && connection.key === key && (wantsSchema || !connection.hasSchema)) {
-        found = kept;
-      }
+      const { connection, state } = kept;
+      if (!state || connection.key !== key) continue;
+      // A reset does not take the default schema away.
+      if (schema === undefined && schemaIn(state.row) !== undefined) continue;
+      const better = connection.schema === schema || found?.connection.schema !== schema;
+      if (!found || better) found = kept;
     }
     if (!found) return undefined;
     this.#kept.delete(found);
     found.timer?.stop();
-    const { socket } = found.connection.upstream;
+    const { connection, state, gone } = found;
+    const { socket } = connection.upstream;
     socket.pause();
-    socket.off('data', found.gone).off('close', found.gone);
-    return socket.destroyed ? undefined : found.connection;
+    socket.off('data', gone).off('close', gone);
+    if (socket.destroyed) return undefined;
+    const isFresh = state && this.#o.clock.monotonic() - state.atMs < FRESH_MS;
+    return { connection, state: isFresh && connection.schema === schema ? state.row : undefined };
   }
 
   /** Takes over a connection whose session has ended; closes it when it cannot be kept. */
@@ -84,10 +98,10 @@ export class WarmPool {
       socket.destroy();
       return;
     }
-    const kept: Kept = { connection, ready: false, gone: () => this.#drop(kept) };
+    const kept: Kept = { connection, gone: () => this.#drop(kept) };
     this.#kept.add(kept);
     restore(connection, this.#o.resetTimeoutMs).then(
-      () => this.#restored(kept),
+      (row) => this.#restored(kept, row),
       (cause: unknown) => {
         const { account } = connection;
         this.#o.log.debug('a connection was not kept', { account, problem: problemText(cause) });
@@ -107,10 +121,10 @@ export class WarmPool {
     this.closeUnless(() => false);
   }
 
-  #restored(kept: Kept): void {
+  #restored(kept: Kept, row: StateRow): void {
     if (!this.#kept.has(kept)) return;
     const { socket } = kept.connection.upstream;
-    kept.ready = true;
+    kept.state = { row, atMs: this.#o.clock.monotonic() };
     kept.timer = this.#o.clock.after(this.#o.limits.idle, () => this.#drop(kept));
     socket.on('data', kept.gone).on('close', kept.gone);
     if (socket.destroyed) this.#drop(kept);
@@ -125,7 +139,7 @@ export class WarmPool {
     if (ofLease >= perLease || total === 0) return false;
     if (this.#kept.size < total) return true;
     for (const kept of this.#kept) {
-      if (!kept.ready) continue;
+      if (!kept.state) continue;
       this.#drop(kept);
       return true;
     }
