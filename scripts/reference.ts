@@ -98,6 +98,8 @@ async function metricsTable(): Promise<string> {
     auditHeads: () => ({ signed: 7, witnessed: 7 }),
     targetReady: () => new Map([['t', true]]),
   });
+  meter.connectionFailed('l', 'tls');
+  meter.upstreamTaken('t', 'kept');
   meter.loginDenied('anonymous', 't');
   meter.sessionOpened('t');
   meter.sessionClosed('t', 'closed-by-peer');

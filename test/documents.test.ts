@@ -67,6 +67,34 @@ describe('documents', () => {
     assert.deepEqual(faults, []);
   });
 
+  it('show metrics and labels on the dashboard that the reference has', () => {
+    const reference = readText('docs/reference/metrics.md').split('<!-- metrics -->')[1] ?? '';
+    const labels = new Map(
+      [...reference.matchAll(/^\| `(\w+)` \| \w+ \| (.*?) \|/gm)].map(
+        ([, name = '', list = '']) => [
+          name,
+          new Set(['instance', ...list.matchAll(/\w+/g)].map(String)),
+        ],
+      ),
+    );
+    const dashboard = readText('deploy/grafana/postern.json');
+    const expressions = [...dashboard.matchAll(/"(?:expr|query)": "(.*postern_.*)"/g)].map(
+      ([, text = '']) => text,
+    );
+    const faults: string[] = [];
+    for (const [, written = '', selector = ''] of expressions
+      .join('\n')
+      .matchAll(/\b(postern_\w+)(?:\{(.*?)\})?/g)) {
+      const known = labels.get(written) ?? labels.get(written.replace(/_(bucket|sum|count)$/, ''));
+      if (!known && !/^postern_(process|nodejs)_/.test(written)) faults.push(written);
+      for (const [, label = ''] of selector.matchAll(/(\w+)(?:=~|!=|=)/g)) {
+        if (known && !known.has(label)) faults.push(`${written} has no ${label}`);
+      }
+    }
+    assert.ok(expressions.length > 20, 'the dashboard has its panels');
+    assert.deepEqual(faults, []);
+  });
+
   it('name one version', () => {
     const { version } = JSON.parse(readText('package.json'));
     assert.equal(VERSION, version);
