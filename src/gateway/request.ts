@@ -10,7 +10,7 @@ import {
 import type { Decision, Denied } from '../model/decision.ts';
 import type { Need } from '../model/request.ts';
 import type { StatementFeatures, StatementKind } from '../policy/analyse/analysis.ts';
-import { type Access, decideRequest } from '../policy/decide.ts';
+import { decideRequest } from '../policy/decide.ts';
 import type { Session } from './live-session.ts';
 import type { GatewayParts } from './parts.ts';
 import type { RequestTrace } from './tracing.ts';
@@ -32,28 +32,22 @@ export interface Refusal extends Pick<Denied, 'reason' | 'detail'> {
 /** What the audit says about one request besides the decision. */
 export type Account = RequestContent;
 
-/** The answer to a question, with the record that must come first. */
+/** What must be written before anything else happens. */
 export interface Asked {
   readonly id: string;
-  readonly decision: Decision;
   readonly intent: IntentParts;
 }
 
-const DECISIONS_KEPT = 4_000;
-
 /**
- * Decides requests of one session. The decision is cached by question (the analysis is one object
- * per text and lexer mode) for as long as nothing but the clock could change it; rules with `when`
- * or an end are evaluated each time (invariant 11).
+ * Decides requests of one session and makes their records. Only the analysis of a statement is
+ * cached: the rules in force are kept by combination (`policy/judge.ts`), and looking a decision up
+ * would take as long as making it.
  */
 export class RequestDesk {
   readonly #parts: GatewayParts;
   readonly #session: Session;
   readonly #origin: RequestOrigin;
   readonly #sourceIp: string;
-  #cache = new Map<Question, Decision>();
-  #cachedFor: Session['access'] | undefined;
-  #timeless = false;
   /** The request under way, when it is traced. */
   #traced: { readonly id: string; readonly trace: RequestTrace } | undefined;
 
@@ -65,25 +59,27 @@ export class RequestDesk {
   }
 
   /**
-   * Takes a request out of the principal's budget, before `ask`; false when it is spent. A promise
-   * only when the budget is kept in another process and none of it is at hand.
+   * The whole request decision in its fixed order. A promise only when the budget is kept in
+   * another process and none of it is at hand: then everything else is looked at again.
    */
-  budget(question: Question): boolean | Promise<boolean> {
-    if (this.#refusal(question)) return true;
-    const decision = this.#decideByRules(question);
-    if (decision.effect === 'deny') return true;
+  decide(question: Question): Decision | Promise<Decision> {
+    const decision = this.#refusal(question) ?? this.#decideByRules(question);
+    if (decision.effect === 'deny') return decision;
     const { requestsPerSecond } = decision.limits;
-    if (requestsPerSecond === undefined) return true;
+    if (requestsPerSecond === undefined) return decision;
     const key = `${this.#session.budgetKey} ${decision.serviceClass ?? ''}`;
-    return this.#parts.ledger.takeRequest(key, requestsPerSecond);
+    const within = this.#parts.ledger.takeRequest(key, requestsPerSecond);
+    if (within === true) return decision;
+    const spent = denied('limit-rate', `more than ${requestsPerSecond} requests per second`);
+    if (within === false) return spent;
+    return within.then((enough) => {
+      const now = this.#refusal(question) ?? this.#decideByRules(question);
+      return enough || now.effect === 'deny' ? now : spent;
+    });
   }
 
-  /**
-   * Decides one request and counts it; `intent` must be written before anything else happens.
-   * `within`: what `budget` said.
-   */
-  ask(command: string, question: Question, account: Account, within = true): Asked {
-    const decision = this.#decide(question, within);
+  /** Counts a request that was decided; `intent` must be written before anything else happens. */
+  ask(command: string, question: Question, account: Account, decision: Decision): Asked {
     const id = this.#parts.ids.decision();
     const why = decision.effect === 'deny' ? decision : decision.wouldDeny;
     const effect = decision.effect === 'deny' ? 'deny' : why ? 'would-deny' : 'allow';
@@ -91,7 +87,7 @@ export class RequestDesk {
     this.#parts.meter.requestDecided(this.#session.target.id, effect, why?.reason ?? '');
     const intent = this.#intent(id, command, question, account, decision);
     if (this.#session.trace) this.#trace(intent, question);
-    return { id, decision, intent };
+    return { id, intent };
   }
 
   /** Writes the outcome of a request that began at `startedAt` (monotonic ms). */
@@ -114,16 +110,6 @@ export class RequestDesk {
     this.#traced = trace && { id: intent.id, trace };
   }
 
-  /** The whole request decision in its fixed order; never throws. */
-  #decide(question: Question, within: boolean): Decision {
-    const refusal = this.#refusal(question);
-    if (refusal) return refusal;
-    const decision = this.#decideByRules(question);
-    if (decision.effect === 'deny' || within) return decision;
-    const { requestsPerSecond } = decision.limits;
-    return denied('limit-rate', `more than ${requestsPerSecond} requests per second`);
-  }
-
   /** What denies before the rules are asked. */
   #refusal(question: Question): Denied | undefined {
     const { ending } = this.#session;
@@ -140,22 +126,9 @@ export class RequestDesk {
   }
 
   #decideByRules(question: Question): Decision {
-    const { access } = this.#session;
-    if (this.#cachedFor !== access || this.#cache.size > DECISIONS_KEPT) {
-      this.#cache = new Map();
-      this.#cachedFor = access;
-      this.#timeless = isTimeless(access);
-    }
-    const known = this.#cache.get(question);
-    if (known) return known;
-    const decision = this.#parts.trustTargetOnly
-      ? ({ effect: 'allow', rules: [], limits: {} } as const)
-      : decideRequest(access, question, {
-          now: this.#parts.clock.now(),
-          sourceIp: this.#sourceIp,
-        });
-    if (this.#timeless) this.#cache.set(question, decision);
-    return decision;
+    if (this.#parts.trustTargetOnly) return { effect: 'allow', rules: [], limits: {} };
+    const surroundings = { now: this.#parts.clock.now(), sourceIp: this.#sourceIp };
+    return decideRequest(this.#session.access, question, surroundings);
   }
 
   /** The intent record of a decision; a denial is complete with it. */
@@ -182,14 +155,6 @@ export class RequestDesk {
       content,
     };
   }
-}
-
-/** True when only a reload can change what `access` allows. */
-function isTimeless(access: Access): boolean {
-  return (
-    access.grants.every((grant) => grant.when.length === 0 && grant.expires === undefined) &&
-    access.denies.every((deny) => deny.when.length === 0)
-  );
 }
 
 function recordedDetail({ detail }: Denied, refusal: Refusal | undefined): string {

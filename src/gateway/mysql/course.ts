@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Denied } from '../../model/decision.ts';
+import type { Decision, Denied } from '../../model/decision.ts';
 import { frame, HEADER_BYTES } from '../../wire/mysql/framing.ts';
 import type { Message } from '../../wire/mysql/packet-assembler.ts';
 import type { DownstreamPayload } from '../../wire/mysql/payload.ts';
@@ -95,15 +95,15 @@ export class Course {
   }
 
   decide(message: Message, inspection: Inspection): void {
-    const within = this.#desk.budget(inspection.question);
-    if (typeof within === 'boolean') return this.#decide(message, inspection, within);
+    const decision = this.#desk.decide(inspection.question);
+    if (!(decision instanceof Promise)) return this.#decided(message, inspection, decision);
     const line = this.#line;
     line.phase = 'recording';
     line.session.busy = true;
-    void within.then((enough) =>
+    void decision.then((late) =>
       this.endings.guard(() => {
         const { ending } = line.session;
-        if (line.phase === 'recording') return this.#decide(message, inspection, enough);
+        if (line.phase === 'recording') return this.#decided(message, inspection, late);
         if (line.phase !== 'ended' || !ending) return;
         line.tell(ending, message.nextSequence);
         this.endings.finish(ending);
@@ -111,9 +111,9 @@ export class Course {
     );
   }
 
-  #decide(message: Message, inspection: Inspection, within: boolean): void {
+  #decided(message: Message, inspection: Inspection, decision: Decision): void {
     const { question, account, row } = inspection;
-    const { id, decision, intent } = this.#desk.ask(row.name, question, account, within);
+    const { id, intent } = this.#desk.ask(row.name, question, account, decision);
     const line = this.#line;
     line.phase = 'recording';
     line.session.busy = true;
@@ -294,10 +294,10 @@ export class Course {
 
   /** A denial that is not a decision about rules: recorded, then told. */
   refuse(reason: Denied['reason'], detail: string, sequence: number): void {
-    const refusal = { reason, detail };
-    const question = { kind: 'other', needs: [], features: NO_FEATURES, refusal } as const;
-    const { id, intent } = this.#desk.ask('COM_UNKNOWN', question, { needs: [] });
+    const denial: Denied = { effect: 'deny', reason, detail, rules: [] };
+    const question = { kind: 'other', needs: [], features: NO_FEATURES } as const;
+    const { id, intent } = this.#desk.ask('COM_UNKNOWN', question, { needs: [] }, denial);
     this.#line.phase = 'recording';
-    this.#parts.audit.append(intent, () => this.deny(refusal, sequence, id));
+    this.#parts.audit.append(intent, () => this.deny(denial, sequence, id));
   }
 }
