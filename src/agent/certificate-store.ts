@@ -22,7 +22,8 @@ import { type CertificatePair, readCertificatePair } from '../net/certificate-fi
 const CURRENT = '..data';
 /** Names of versions: two dots, so that nobody takes them for files of his own. */
 const VERSION = /^\.\.\d{8}T\d{9}Z-[0-9a-f]{8}$/;
-const FILES = ['certificate.pem', 'key.pem', 'bundle.pem'] as const;
+/** `identity.pem` is chain and key in one, for programs that want it so and read it at once. */
+const FILES = ['certificate.pem', 'key.pem', 'identity.pem', 'bundle.pem'] as const;
 
 /** What a workload needs to show and to check. */
 export interface Credentials {
@@ -71,12 +72,18 @@ export class CertificateStore {
     const stamp = new Date(nowMs).toISOString().replace(/[-:.]/g, '');
     const version = `..${stamp}-${randomBytes(4).toString('hex')}`;
     const place = join(this.directory, version);
-    const texts = { 'certificate.pem': chainPem, 'key.pem': keyPem.reveal() };
+    const key = keyPem.reveal();
+    const texts: Readonly<Record<(typeof FILES)[number], string>> = {
+      'certificate.pem': chainPem,
+      'key.pem': key,
+      'identity.pem': chainPem + key,
+      'bundle.pem': bundlePem,
+    };
     try {
       mkdirSync(this.directory, { recursive: true, mode: 0o700 });
       this.#refuseForeignFiles();
       mkdirSync(place, { mode: 0o700 });
-      for (const [name, text] of Object.entries({ ...texts, 'bundle.pem': bundlePem })) {
+      for (const [name, text] of Object.entries(texts)) {
         writeDurably(join(place, name), text);
       }
       syncDirectory(place);

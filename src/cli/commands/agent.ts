@@ -34,8 +34,8 @@ export const registerAgent: RegisterCommand = (program, context, run) => {
   postern agent --authority https://ca.example:8443 --ca bundle.pem --dir /run/postern \\
     --token-file /var/run/secrets/tokens/postern -- systemctl reload orders
 
-Writes certificate.pem, key.pem and bundle.pem (mode 0600), all replaced at once, and
-renews at half life. The token is read again each time. While the authority is away the
+Writes certificate.pem, key.pem, both in one as identity.pem, and bundle.pem (the roots),
+mode 0600, all replaced at once, and renews at half life. The token is read again each time. While the authority is away the
 old files stay and it is asked again, with growing pauses. The command after -- is run
 each time the files were replaced, with $POSTERN_CERTIFICATE, $POSTERN_KEY and
 $POSTERN_BUNDLE.
