@@ -9,7 +9,6 @@ import { openAuthority } from '../../src/identity/authority.ts';
 import { AuthorityPlace, TRUST_DOMAIN } from '../support/authority-world.ts';
 import { CliProcess, runCliProcess } from '../support/cli-process.ts';
 import { sidecar } from '../support/drivers.ts';
-import { startSidecar } from '../support/sidecar.ts';
 import { until, World } from '../support/world.ts';
 
 const SNI = 'orders.db.example';
@@ -91,28 +90,19 @@ describe('ca-rollover', () => {
   }
 
   it('lets the stock client in with what the agent got', async () => {
-    const near = await startSidecar(mesh(), ofWorkload(), SNI);
-    try {
-      const words = ['--', 'mariadb', '--host=127.0.0.1', `--port=${near.port}`, '--skip-ssl'];
-      const sql = [
-        '-N',
-        'shop',
-        '-e',
-        'SELECT COUNT(*), USER() LIKE "%vms/payments/checkout%" FROM orders',
-      ];
-      const script = [...words.slice(1), ...sql].map((word) => `'${word}'`).join(' ');
-      // Through the agent's hook: it finds the files in its environment.
-      const hook = `test -s "$POSTERN_CERTIFICATE" && test -s "$POSTERN_KEY" && ${script}`;
-      const how = ['--ca', 'ca/bundle.pem', '--token-file', 'workload-id-token', '--dir', 'once'];
-      const { code, out, err } = await runCliProcess(
-        ['agent', '--once', '--authority', place.url, ...how, '--', 'sh', '-c', hook],
-        { cwd: world.directory },
-      );
-      equal(code, 0, err);
-      match(out, /^3\t1$/m);
-    } finally {
-      await near.close();
-    }
+    const sql = 'SELECT COUNT(*), USER() LIKE "%vms/payments/checkout%" FROM orders';
+    const where = `--protocol=tcp --host=localhost --port=${world.port('token')}`;
+    // Through the agent's hook, which finds the files in its environment.
+    const ours = '--ssl-cert="$POSTERN_CERTIFICATE" --ssl-key="$POSTERN_KEY"';
+    const theirs = '--ssl-ca=server-ca.pem --ssl-verify-server-cert';
+    const hook = `mariadb --no-defaults ${where} ${theirs} ${ours} -u x -N shop -e '${sql}'`;
+    const how = ['--ca', 'ca/bundle.pem', '--token-file', 'workload-id-token', '--dir', 'once'];
+    const { code, out, err } = await runCliProcess(
+      ['agent', '--once', '--authority', place.url, ...how, '--', 'sh', '-c', hook],
+      { cwd: world.directory },
+    );
+    equal(code, 0, err);
+    match(out, /^3\t1$/m);
   });
 
   it('replaces the root without one failed login', async () => {
