@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
+import { createCoordinatorMetrics } from '../src/app/coordinator-metrics.ts';
 import { createMetrics } from '../src/app/metrics.ts';
 import { runCli } from '../src/cli/cli.ts';
 import { authoritySettingsSchema } from '../src/config/authority-settings.ts';
@@ -91,13 +92,18 @@ function typeText(node: Schema): string {
 
 /** One sample each, so that the labels show. */
 async function metricsTable(): Promise<string> {
-  const { meter, policyRead, spans, print } = createMetrics({
+  const { meter, spans, values } = createMetrics({
     sessionsByTarget: () => new Map([['t', 1]]),
     bufferedBytes: () => 0,
     auditAccepting: () => true,
-    auditHeads: () => ({ signed: 7, witnessed: 7 }),
-    targetReady: () => new Map([['t', true]]),
   });
+  const { policyRead, workerReplaced, print } = createCoordinatorMetrics({
+    targetReady: () => new Map([['t', true]]),
+    workers: () => 2,
+    auditHeads: () => ({ signed: 7, witnessed: 7 }),
+    ofWorkers: async () => [await values()],
+  });
+  workerReplaced();
   meter.connectionFailed('l', 'tls');
   meter.upstreamTaken('t', 'kept');
   meter.loginDenied('anonymous', 't');

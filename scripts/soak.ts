@@ -18,6 +18,8 @@ import { Verdict } from './soak-verdict.ts';
 const SECONDS = Number(process.env['SOAK_SECONDS'] ?? 600);
 const CONNECTIONS = Number(process.env['SOAK_CONNECTIONS'] ?? 2_000);
 const BUSY = Number(process.env['SOAK_BUSY'] ?? 64);
+/** As in the settings. */
+const WORKERS = process.env['SOAK_WORKERS'] ?? 'auto';
 const RELOAD_MS = 5_000;
 const REVOKE_MS = 10_000;
 /** Two principals take turns: one is without its Grant while the other gets it back. */
@@ -70,6 +72,7 @@ async function main(): Promise<number> {
   const always = [...CALM, ...BUSY_NAMES];
   const world = await World.start({
     gateway: false,
+    settings: `workers: ${WORKERS}`,
     extraPolicy: rules([...always, ...REVOKED], 0),
     variables: { 'max-connections': String(CONNECTIONS + 600) },
   });

@@ -9,9 +9,9 @@ import { addTicketRoutes, type TicketParts } from './tickets.ts';
 
 /** What the API needs of the process; live things come as functions, so that it holds none. */
 export interface AdministrationParts extends CallerParts, TicketParts {
-  sessions(): readonly SessionView[];
+  sessions(): Promise<readonly SessionView[]>;
   /** False when there is no such session. */
-  kill(session: string, by: string): boolean;
+  kill(session: string, by: string): Promise<boolean>;
   reload(): Promise<ReloadReport>;
   readonly log: Log;
 }
@@ -36,14 +36,14 @@ export function administrationApi(parts: AdministrationParts): Hono {
   app.get('/v1/sessions', async (context) => {
     const verdict = await admit(parts, context.req.header('authorization'), 'sessions.list', '');
     if (!verdict.ok) return context.json(verdict.body, verdict.status);
-    return context.json({ sessions: parts.sessions() });
+    return context.json({ sessions: await parts.sessions() });
   });
   app.post('/v1/sessions/:id/kill', async (context) => {
     const session = context.req.param('id');
     const header = context.req.header('authorization');
     const verdict = await admit(parts, header, 'sessions.kill', session);
     if (!verdict.ok) return context.json(verdict.body, verdict.status);
-    if (parts.kill(session, verdict.principal)) return context.json({ killed: session });
+    if (await parts.kill(session, verdict.principal)) return context.json({ killed: session });
     return context.json({ error: `there is no live session ${session}` }, 404);
   });
   app.post('/v1/reload', async (context) => {

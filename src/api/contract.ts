@@ -28,6 +28,8 @@ export interface Readiness {
   readonly ready: boolean;
   readonly revision: string;
   readonly auditAccepting: boolean;
+  /** Worker processes that serve; 0 where one process does everything. */
+  readonly workers: number;
   readonly targets: Readonly<Record<string, { ready: boolean; problem?: string }>>;
 }
 

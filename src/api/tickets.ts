@@ -11,7 +11,7 @@ export interface TicketParts {
   /** The longest life of a ticket. */
   readonly maxTicketTtlMs: number;
   /** Ends what the ticket opened; the number of sessions. */
-  endSessionsOfTicket(ticket: string, by: string): number;
+  endSessionsOfTicket(ticket: string, by: string): Promise<number>;
 }
 
 type Parts = CallerParts & TicketParts;
@@ -75,7 +75,7 @@ async function revoke(
   if (!verdict.ok) return verdict;
   const by = call.principal.id;
   if (!(await parts.tickets.revoke(id))) return { ok: false, status: 404, body: none };
-  return { revoked: id, sessions: parts.endSessionsOfTicket(id, by) };
+  return { revoked: id, sessions: await parts.endSessionsOfTicket(id, by) };
 }
 
 /** What was asked for; `undefined` as a whole: it was not understood. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { FileAuditOptions } from '../audit/file-audit.ts';
 import type { RetentionRules } from '../audit/retirement.ts';
 import type { SignerOptions } from '../audit/signer-supervisor.ts';
 import type { Settings } from '../config/settings.ts';
@@ -7,6 +8,15 @@ import type { Policy } from '../policy/policy.ts';
 /** Of a gateway or an authority. */
 interface AuditPlace {
   readonly audit: Omit<Settings['audit'], 'hashKey'>;
+}
+
+/** Where a process of the gateway writes, and how. */
+export function auditOptions({
+  instance,
+  audit,
+}: Settings): Pick<FileAuditOptions, 'directory' | 'instance' | 'limits'> {
+  const limits = { reserveBytes: audit.reserve, segmentBytes: audit.segment };
+  return { directory: audit.directory, instance, limits };
 }
 
 /** Who signs heads, and where they go besides. */

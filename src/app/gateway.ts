@@ -4,97 +4,80 @@ import type { Readiness, ReloadReport, SessionView } from '../api/contract.ts';
 import { type HttpListener, listenForProbes, listenOnSocket } from '../api/http.ts';
 import { type FileAudit, openFileAudit } from '../audit/file-audit.ts';
 import { PolicyStore } from '../audit/policy-store.ts';
-import { RefusalLog } from '../audit/refusal-log.ts';
 import type { Settings } from '../config/settings.ts';
 import { Identifiers } from '../gateway/identifiers.ts';
-import { SessionLifecycle } from '../gateway/lifecycle.ts';
-import { BufferBudget, LimitLedger } from '../gateway/limits.ts';
-import { Listeners } from '../gateway/listeners.ts';
-import type { Session } from '../gateway/live-session.ts';
-import { MysqlDoor } from '../gateway/mysql/door.ts';
-import { WarmPool } from '../gateway/mysql/warm-pool.ts';
-import type { GatewayParts } from '../gateway/parts.ts';
+import { LimitLedger } from '../gateway/limits.ts';
 import { Ports } from '../gateway/ports.ts';
-import { SessionRegistry } from '../gateway/registry.ts';
 import { TicketStore } from '../gateway/ticket-store.ts';
-import type { Tracing } from '../gateway/tracing.ts';
 import { IdentityResolver } from '../identity/resolver.ts';
-import type { Clock, Timer } from '../model/clock.ts';
+import type { Clock } from '../model/clock.ts';
 import { PosternError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { removeStaleSocket } from '../net/unix-socket.ts';
 import { DecisionEngine } from '../policy/decide.ts';
 import type { Policy } from '../policy/policy.ts';
-import { retentionRules, signerOptions } from './audit-options.ts';
+import { auditOptions, retentionRules, signerOptions } from './audit-options.ts';
+import { type CoordinatorMetrics, createCoordinatorMetrics } from './coordinator-metrics.ts';
 import { readMaterial } from './material.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
-import { type Exporting, exportMetrics, exportSpans } from './otlp.ts';
+import { type Exporting, exportMetrics } from './otlp.ts';
 import { PolicyFiles } from './policy-files.ts';
 import { FileWatch } from './reload.ts';
 import { RetentionTask } from './retention-task.ts';
 import { idleListeners } from './serve-check.ts';
-import { ServerCertificates } from './server-certificates.ts';
-import { ServedTargets } from './targets.ts';
-
-const TICK_MS = 500;
-/** How often the root bundles of the Clusters are read again. */
-const BUNDLE_LOOK_MS = 10_000;
-/** More than this between two ticks beyond their distance means that the clock was moved. */
-const CLOCK_JUMP_MS = 5_000;
+import { TargetBrokers } from './target-brokers.ts';
+import { Worker } from './worker.ts';
+import { WorkerProcesses } from './worker-processes.ts';
+import { type PolicyInUse, SoleWorker, type Workers } from './workers.ts';
 
 export interface GatewayOptions {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly log: Log;
-  /** Test switch, see `GatewayParts.trustTargetOnly`. */
+  /** Test switch, see `GatewayParts.trustTargetOnly`. Only where one process does everything. */
   readonly trustTargetOnly?: boolean;
 }
 
-/** One running gateway: everything wired together. `start`, then `reload` at will, then `stop`. */
+/**
+ * One running gateway: the coordinator of its workers, or with the only one in its own process. It
+ * has what exists once: the declaration, brokers, budgets, tickets, ports, administration.
+ */
 export class Gateway {
   readonly #o: GatewayOptions;
   readonly #files: PolicyFiles;
-  readonly #metrics: Metrics;
-  readonly #sessions = new SessionRegistry();
-  readonly #buffers: BufferBudget;
-  #parts!: GatewayParts;
+  readonly #metrics: CoordinatorMetrics;
+  readonly #tickets: TicketStore;
+  readonly #ledger: LimitLedger;
+  readonly #ids = new Identifiers();
+  readonly #exporting: Exporting[] = [];
+  readonly #http: HttpListener[] = [];
+  #engine!: DecisionEngine;
   #audit!: FileAudit;
   #store!: PolicyStore;
-  #refusals!: RefusalLog;
-  #targets!: ServedTargets;
-  #warm!: WarmPool;
-  #lifecycle!: SessionLifecycle;
-  #listeners!: Listeners;
-  #ports!: Ports;
+  #brokers!: TargetBrokers;
   #identity!: IdentityResolver;
-  readonly #tickets: TicketStore;
-  #certificates!: ServerCertificates;
+  #workers: Workers | undefined;
+  #ports!: Ports;
   #watch: FileWatch | undefined;
-  #ticker: Timer | undefined;
   #retention: RetentionTask | undefined;
+  #probes: HttpListener | undefined;
   #stopped = false;
   /** What is in the files now was not taken. */
   #refused = false;
   #reloading: Promise<unknown> = Promise.resolve();
-  #http: HttpListener[] = [];
-  #probes: HttpListener | undefined;
-  #exporting: Exporting[] = [];
 
   private constructor(options: GatewayOptions) {
     this.#o = options;
     this.#files = new PolicyFiles(options.settings.policy);
-    this.#buffers = new BufferBudget(options.settings.limits.bufferBytes);
     this.#tickets = new TicketStore(options.clock);
-    this.#metrics = createMetrics({
-      sessionsByTarget: () => countByTarget(this.#sessions.all()),
-      bufferedBytes: () => this.#buffers.usedBytes,
-      auditAccepting: () => this.#audit.accepting,
+    this.#ledger = new LimitLedger(options.clock);
+    this.#metrics = createCoordinatorMetrics({
+      targetReady: () => new Map([...this.#brokers.all].map(([id, { ready }]) => [id, ready])),
+      workers: () => this.#workers?.count ?? 0,
       auditHeads: () => {
-        const signer = this.#audit.health().signer;
+        const { signer } = this.#audit.health();
         return { signed: signer?.lastHead ?? 0, witnessed: signer?.witness?.lastHead };
       },
-      targetReady: () =>
-        new Map([...this.#targets.brokers].map(([id, broker]) => [id, broker.ready])),
+      ofWorkers: async () => (await this.#workers?.metrics()) ?? [],
     });
   }
 
@@ -120,79 +103,49 @@ export class Gateway {
   }
 
   get revision(): string {
-    return this.#parts.engine.policy.revision;
+    return this.#engine.policy.revision;
   }
 
+  /** Those that this process serves itself. */
   get sessions(): readonly SessionView[] {
-    return this.#sessions.all().map(viewOf);
+    return this.#workers instanceof SoleWorker ? this.#workers.worker.sessions : [];
   }
 
   async #start(): Promise<void> {
     const { settings, clock, log } = this.#o;
     // Before it is read: what is written meanwhile counts as a change.
     const seen = await this.#files.fingerprint();
-    const loaded = await this.#files.load();
-    if (!loaded.policy) {
-      for (const fault of loaded.faults) log.error('fault in the declaration', { fault });
-      throw new PosternError('policy-invalid', { count: loaded.faults.length });
+    const { policy, faults, sources } = await this.#files.load();
+    if (!policy) {
+      for (const fault of faults) log.error('fault in the declaration', { fault });
+      throw new PosternError('policy-invalid', { count: faults.length });
     }
+    this.#engine = new DecisionEngine(policy);
     this.#audit = await openFileAudit({
-      directory: settings.audit.directory,
-      instance: settings.instance,
+      ...auditOptions(settings),
       clock,
       log,
       signer: signerOptions(settings),
-      limits: {
-        reserveBytes: settings.audit.reserve,
-        segmentBytes: settings.audit.segment,
-      },
     });
     this.#store = new PolicyStore(settings.audit.directory);
-    const kept = this.#store.save(loaded.policy.revision, loaded.sources, clock.now());
-    this.#identity = new IdentityResolver({ policy: loaded.policy, clock, log, readMaterial });
-    const tracing = await this.#export();
-    this.#targets = new ServedTargets({ settings, clock, log, audit: this.#audit });
-    const ids = new Identifiers();
-    this.#refusals = new RefusalLog(this.#audit, clock, () => ids.decision());
-    this.#warm = new WarmPool({
-      limits: settings.lease.warm,
-      resetTimeoutMs: settings.limits.targetTimeout,
-      clock,
-      log,
-    });
-    this.#parts = {
-      warm: this.#warm,
-      clock,
-      log,
-      meter: this.#metrics.meter,
-      ...(tracing && { tracing }),
-      audit: this.#audit,
-      refusals: this.#refusals,
-      identity: this.#identity,
-      ids,
-      tickets: this.#tickets,
-      ledger: new LimitLedger(clock),
-      buffers: this.#buffers,
-      sessions: this.#sessions,
-      limits: settings.limits,
-      brokers: this.#targets.brokers,
-      engine: new DecisionEngine(loaded.policy),
-      refresh: (session) => this.#lifecycle.refresh(session),
-      draining: false,
-      ...(this.#o.trustTargetOnly && { trustTargetOnly: true }),
-    };
-    this.#lifecycle = new SessionLifecycle(this.#parts);
-    this.#record('policy-loaded', 'at start', loaded.policy.revision, kept);
+    const kept = this.#store.save(policy.revision, sources, clock.now());
     this.#metrics.policyRead('accepted');
-    this.#certificates = await ServerCertificates.open(settings, this.#identity, clock, log);
-    await this.#targets.follow(loaded.policy, () => undefined);
-    await this.#listen();
-    this.#tick(clock.now());
+    this.#identity = new IdentityResolver({ policy, clock, log, readMaterial });
+    this.#brokers = new TargetBrokers({
+      settings,
+      clock,
+      log,
+      audit: this.#audit,
+      changed: (id) => this.#workers?.targetChanged(id),
+    });
+    await this.#brokers.follow(policy);
+    this.#workers = await this.#startWorkers({ policy, sources, kept });
+    await this.#listen(this.#workers);
     this.#retention = new RetentionTask({
       clock,
       log,
       audit: this.#audit,
-      rules: () => retentionRules(settings, this.#parts.engine.policy),
+      rules: () => retentionRules(settings, this.#engine.policy),
     });
     this.#watch = new FileWatch({
       paths: settings.policy,
@@ -204,61 +157,55 @@ export class Gateway {
     });
   }
 
-  /** Spans and metrics over OTLP, where settings or the environment ask for them. */
-  async #export(): Promise<Tracing | undefined> {
+  async #startWorkers(inUse: PolicyInUse): Promise<Workers> {
+    const { settings, clock, log, trustTargetOnly } = this.#o;
+    if (settings.workers > 1) {
+      this.#recordPolicy('at start', inUse);
+      return WorkerProcesses.start({
+        settings,
+        clock,
+        log,
+        audit: this.#audit,
+        ledger: this.#ledger,
+        tickets: this.#tickets,
+        brokers: this.#brokers,
+        replaced: () => this.#metrics.workerReplaced(),
+        inUse,
+      });
+    }
+    const worker = await Worker.start({
+      settings,
+      clock,
+      log,
+      index: 0,
+      audit: this.#audit,
+      identity: this.#identity,
+      limits: this.#ledger,
+      lenders: this.#brokers.all,
+      greeting: (id) => this.#brokers.greeting(id),
+      tickets: this.#tickets,
+      policy: inUse.policy,
+      kept: inUse.kept,
+      ...(trustTargetOnly && { trustTargetOnly }),
+    });
+    return new SoleWorker(worker);
+  }
+
+  async #listen(workers: Workers): Promise<void> {
     const { settings, clock, log } = this.#o;
-    const options = {
+    const metrics = await exportMetrics({
       settings: settings.observability.otlp,
       environment: process.env,
       instance: settings.instance,
       clock,
       log,
-      metrics: this.#metrics,
-    };
-    const [spans, metrics] = await Promise.all([exportSpans(options), exportMetrics(options)]);
-    for (const exporting of [spans, metrics]) if (exporting) this.#exporting.push(exporting);
-    return spans?.tracing;
-  }
-
-  async #listen(): Promise<void> {
-    const { settings, clock, log } = this.#o;
-    this.#listeners = new Listeners({
-      gateway: this.#parts,
-      meshTls: (socket) => this.#certificates.acceptMesh(socket, settings.limits.handshakeTimeout),
-      door: (listener, accepted) => {
-        const plain = listener.accept === 'Plain';
-        const secureContext = plain ? undefined : this.#certificates.protocolContext();
-        return new MysqlDoor(this.#parts, accepted.socket, {
-          source: accepted.source,
-          listener: listener.name,
-          destination: accepted.destination,
-          target: (target) => this.#targets.get(target),
-          warm: this.#warm,
-          ...(accepted.settled && { settled: accepted.settled }),
-          ...(secureContext && { secureContext }),
-          ...(plain && { plain }),
-        });
-      },
+      values: () => this.#metrics.values(),
     });
-    this.#ports = new Ports(log, (listener, socket) => this.#listeners.accept(listener, socket));
+    if (metrics) this.#exporting.push(metrics);
+    this.#ports = new Ports(log, (listener, socket) => workers.accept(listener, socket));
     await this.#ports.open(settings.listeners);
-    this.#warnOfIdleListeners(this.#parts.engine.policy);
-    const api = administrationApi({
-      audit: this.#audit,
-      identity: this.#identity,
-      clock,
-      log,
-      engine: () => this.#parts.engine,
-      newId: () => this.#parts.ids.decision(),
-      sessions: () => this.sessions,
-      kill: (id, by) => this.#kill(id, by),
-      reload: () => this.reload(),
-      tickets: this.#tickets,
-      maxTicketTtlMs: settings.tickets.maxTtl,
-      endSessionsOfTicket: (id, by) => this.#endSessionsOfTicket(id, by),
-    });
-    await removeStaleSocket(settings.administration.socket);
-    this.#http.push(await listenOnSocket(api, settings.administration.socket));
+    this.#warnOfIdleListeners(this.#engine.policy);
+    await this.#administer(workers);
     if (settings.observability.address) {
       this.#probes = await listenForProbes(
         settings.observability.address,
@@ -271,7 +218,28 @@ export class Gateway {
       listeners: Object.fromEntries(this.#ports.addresses),
       probes: this.#probes?.address,
       revision: this.revision,
+      workers: workers.count,
     });
+  }
+
+  async #administer(workers: Workers): Promise<void> {
+    const { settings, clock, log } = this.#o;
+    const api = administrationApi({
+      audit: this.#audit,
+      identity: this.#identity,
+      clock,
+      log,
+      engine: () => this.#engine,
+      newId: () => this.#ids.decision(),
+      sessions: () => workers.sessions(),
+      kill: (id, by) => workers.kill(id, by),
+      reload: () => this.reload(),
+      tickets: this.#tickets,
+      maxTicketTtlMs: settings.tickets.maxTtl,
+      endSessionsOfTicket: (id, by) => workers.endSessionsOfTicket(id, by),
+    });
+    await removeStaleSocket(settings.administration.socket);
+    this.#http.push(await listenOnSocket(api, settings.administration.socket));
   }
 
   /**
@@ -286,34 +254,40 @@ export class Gateway {
   }
 
   async #reload(): Promise<ReloadReport> {
-    const { log } = this.#o;
+    const { log, clock } = this.#o;
     const { policy, faults, sources } = await this.#files.load();
+    const { revision } = this;
     if (!policy) {
       this.#refused = true;
       this.#metrics.policyRead('refused');
       log.error('the declaration was refused; the old revision stays', { faults });
-      this.#record('policy-refused', faults.join('\n').slice(0, 4_000), this.revision);
-      return { accepted: false, revision: this.revision, faults };
+      const detail = faults.join('\n').slice(0, 4_000);
+      this.#audit.append({ event: 'gateway', what: 'policy-refused', detail, revision });
+      return { accepted: false, revision, faults };
     }
-    if (policy.revision === this.revision) {
-      if (this.#refused) log.info('the declaration is good again', { revision: policy.revision });
+    if (policy.revision === revision) {
+      if (this.#refused) log.info('the declaration is good again', { revision });
       this.#refused = false;
-      return { accepted: true, revision: policy.revision, faults: [] };
+      return { accepted: true, revision, faults: [] };
     }
-    const kept = this.#store.save(policy.revision, sources, this.#o.clock.now());
-    await this.#use(policy, kept);
+    const kept = this.#store.save(policy.revision, sources, clock.now());
+    await this.#use({ policy, sources, kept });
     return { accepted: true, revision: policy.revision, faults: [] };
   }
 
-  async #use(policy: Policy, kept: string): Promise<void> {
+  async #use(inUse: PolicyInUse): Promise<void> {
+    const { policy } = inUse;
     this.#refused = false;
     this.#identity.update(policy);
-    this.#parts.engine = new DecisionEngine(policy);
-    this.#record('policy-loaded', 'reloaded', policy.revision, kept);
+    this.#engine = new DecisionEngine(policy);
     this.#metrics.policyRead('accepted');
-    this.#lifecycle.refreshAll();
+    if (this.#workers?.count) this.#recordPolicy('reloaded', inUse);
+    // Brokers know the new roles before any worker asks for them; a target that is taken away and
+    // does not answer delays nobody.
+    const following = this.#brokers.follow(policy);
+    await this.#workers?.use(inUse);
+    await following;
     this.#warnOfIdleListeners(policy);
-    await this.#targets.follow(policy, (id) => this.#endSessionsOn(id));
     this.#o.log.info('the declaration was reloaded', { revision: policy.revision });
   }
 
@@ -324,27 +298,19 @@ export class Gateway {
     }
   }
 
-  #endSessionsOn(targetId: string): void {
-    const detail = 'how the target is reached has changed; connect again';
-    for (const session of this.#sessions.all()) {
-      if (session.target.id === targetId) session.end({ reason: 'target-unavailable', detail });
-    }
-    this.#warm.closeUnless((kept) => kept.targetId !== targetId);
-  }
-
   readiness(): Readiness {
     const targets = Object.fromEntries(
-      [...this.#targets.brokers].map(([id, broker]) => [
+      [...this.#brokers.all].map(([id, broker]) => [
         id,
         { ready: broker.ready, ...(broker.problem && { problem: broker.problem.detail }) },
       ]),
     );
-    const auditAccepting = this.#audit.accepting;
-    const ready =
-      auditAccepting &&
-      !this.#parts.draining &&
-      Object.values(targets).some((target) => target.ready);
-    return { ready, revision: this.revision, auditAccepting, targets };
+    const workers = this.#workers;
+    const auditAccepting = this.#audit.accepting && workers?.auditAccepting === true;
+    const anyTarget = Object.values(targets).some((target) => target.ready);
+    const ready = auditAccepting && !this.#stopped && workers?.ready === true && anyTarget;
+    const { revision } = this;
+    return { ready, revision, auditAccepting, workers: workers?.count ?? 0, targets };
   }
 
   /** Drains for at most `timeoutMs`, then ends what is left. Idempotent. */
@@ -353,103 +319,22 @@ export class Gateway {
     this.#stopped = true;
     this.#watch?.stop();
     this.#ports?.close();
-    if (this.#parts) {
-      this.#parts.draining = true;
-      this.#record('stopping', `draining ${this.#sessions.size} sessions`, this.revision);
-      await this.#drain(timeoutMs);
+    if (this.#workers) {
+      const detail = `draining for at most ${timeoutMs} ms`;
+      const { revision } = this;
+      this.#audit.append({ event: 'gateway', what: 'stopping', detail, revision });
+      await this.#workers.drain(timeoutMs);
     }
-    this.#ticker?.stop();
     this.#retention?.stop();
-    this.#certificates?.close();
     await Promise.all(this.#http.map((listener) => listener.close()));
-    this.#warm?.close();
-    await this.#targets?.stop();
-    this.#refusals?.flush();
+    await this.#workers?.close();
+    await this.#brokers?.stop();
     await this.#audit?.close();
     await Promise.all(this.#exporting.map((exporting) => exporting.stop()));
   }
 
-  async #drain(timeoutMs: number): Promise<void> {
-    const { clock } = this.#o;
-    const until = clock.monotonic() + timeoutMs;
-    while (this.#sessions.size > 0 && clock.monotonic() < until) {
-      this.#lifecycle.tick();
-      await pause(clock, 50);
-    }
-    for (const session of this.#sessions.all()) {
-      session.end({ reason: 'draining', detail: 'the gateway has stopped' });
-    }
-    const last = clock.monotonic() + 4_000;
-    while (this.#sessions.size > 0 && clock.monotonic() < last) await pause(clock, 20);
+  /** In the coordinator's own stream, where administration is decided. */
+  #recordPolicy(detail: string, { policy: { revision }, kept: sources }: PolicyInUse): void {
+    this.#audit.append({ event: 'gateway', what: 'policy-loaded', detail, revision, sources });
   }
-
-  #kill(id: string, by: string): boolean {
-    const session = this.#sessions.get(id);
-    session?.end({ reason: 'session-killed', detail: `ended by ${by}` });
-    return session !== undefined;
-  }
-
-  #endSessionsOfTicket(id: string, by: string): number {
-    const ended = this.#sessions.all().filter(({ ticket }) => ticket === id);
-    const detail = `its ticket was revoked by ${by}`;
-    for (const session of ended) session.end({ reason: 'revoked', detail });
-    return ended.length;
-  }
-
-  #tick(before: number): void {
-    const { clock, log } = this.#o;
-    this.#ticker = clock.after(TICK_MS, () => {
-      const now = clock.now();
-      const moved = now - before - TICK_MS;
-      if (Math.abs(moved) > CLOCK_JUMP_MS) {
-        log.warn('the clock was moved, or the process was stopped', { byMs: moved });
-        this.#record('clock-moved', `by about ${Math.round(moved)} ms`, this.revision);
-        this.#lifecycle.refreshAll();
-      }
-      this.#lifecycle.tick();
-      // Authorities are rotated without a change of the declaration.
-      if (Math.floor(now / BUNDLE_LOOK_MS) !== Math.floor(before / BUNDLE_LOOK_MS)) {
-        if (this.#identity.reloadBundles()) this.#lifecycle.refreshAll();
-      }
-      this.#tick(now);
-    });
-  }
-
-  #record(
-    what: 'policy-loaded' | 'policy-refused' | 'stopping' | 'clock-moved',
-    detail: string,
-    revision: string,
-    sources?: string,
-  ): void {
-    this.#audit.append({ event: 'gateway', what, detail, revision, ...(sources && { sources }) });
-  }
-}
-
-function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(ms, resolve);
-  });
-}
-
-function countByTarget(sessions: readonly Session[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const { target } of sessions) counts.set(target.id, (counts.get(target.id) ?? 0) + 1);
-  return counts;
-}
-
-function viewOf(session: Session): SessionView {
-  return {
-    id: session.id,
-    principal: session.principal.id,
-    method: session.principal.method,
-    target: session.target.id,
-    source: session.origin.source,
-    lease: session.lease.account,
-    openedAt: session.openedAt,
-    requests: session.requests,
-    busy: session.busy,
-    inTransaction: session.inTransaction,
-    revision: session.revision,
-    upstreamConnection: session.upstreamConnection,
-  };
 }

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { createCoordinatorMetrics } from './coordinator-metrics.ts';
 import { createMetrics } from './metrics.ts';
 
 const gauges = {
   sessionsByTarget: () => new Map(),
   bufferedBytes: () => 0,
   auditAccepting: () => true,
-  auditHeads: () => ({ signed: 7, witnessed: 7 }),
-  targetReady: () => new Map(),
 };
 
 describe('metrics', () => {
   it('prints requests as counters and a cumulative histogram, the same each time', async () => {
-    const { meter, print } = createMetrics(gauges);
+    const { meter, values } = createMetrics(gauges);
+    const { print } = createCoordinatorMetrics({
+      targetReady: () => new Map(),
+      workers: () => 0,
+      auditHeads: () => ({ signed: 7, witnessed: 7 }),
+      ofWorkers: async () => [await values()],
+    });
     for (const ms of [0.4, 0.5, 7, 90_000]) meter.requestDone('data/orders', 'ok', ms, 2);
     meter.requestDone('data/orders', 'error', 1, 0);
     meter.requestDecided('data/orders', 'allow', '');

@@ -1,30 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import type { Meter } from '../gateway/parts.ts';
 import type { MetricValues } from './otlp-metrics.ts';
 import { RequestDurations } from './request-durations.ts';
 
-/** What only the process can tell at scrape time. */
+/** What only the worker can tell at scrape time. */
 export interface Gauges {
   sessionsByTarget(): ReadonlyMap<string, number>;
   bufferedBytes(): number;
   auditAccepting(): boolean;
-  /** Numbers of the last head that is signed and of the last that the witness has, if any. */
-  auditHeads(): { readonly signed: number; readonly witnessed: number | undefined };
-  targetReady(): ReadonlyMap<string, boolean>;
 }
 
 /** What became of a finished span; `dropped`: too many waited for the collector. */
 export type SpanFate = 'exported' | 'failed' | 'dropped';
 
+/** What one worker counts; `coordinator-metrics.ts` puts those of all together. */
 export interface Metrics {
   readonly meter: Meter;
-  policyRead(result: 'accepted' | 'refused'): void;
   spans(result: SpanFate, count: number): void;
-  /** The same for OTLP. */
   values(): Promise<readonly MetricValues[]>;
-  /** Prometheus text exposition format. */
-  print(): Promise<string>;
 }
 
 /** Names and labels are documented in docs/reference/metrics.md, which a test compares. */
@@ -33,7 +27,6 @@ export function createMetrics(gauges: Gauges): Metrics {
   const registers = [registry];
   const allowed = new Tally();
   const rows = new Tally();
-  collectDefaultMetrics({ register: registry, prefix: 'postern_' });
   const { failures, logins, opened, closed } = connectionCounters(registers);
   const upstreams = new Counter({
     name: 'postern_upstream_connections_total',
@@ -50,12 +43,6 @@ export function createMetrics(gauges: Gauges): Metrics {
       const reason = '';
       allowed.drain((target, count) => this.inc({ target, effect: 'allow', reason }, count));
     },
-  });
-  const policies = new Counter({
-    name: 'postern_policy_loads_total',
-    help: 'Declarations that were read after a change, and what became of them.',
-    labelNames: ['result'],
-    registers,
   });
   const spans = new Counter({
     name: 'postern_spans_total',
@@ -75,11 +62,6 @@ export function createMetrics(gauges: Gauges): Metrics {
   const durations = new RequestDurations();
   addGauges(gauges, registers);
   return {
-    print: async () => {
-      const made = AggregatorRegistry.aggregate([[await durations.values()]]);
-      return (await registry.metrics()) + (await made.metrics());
-    },
-    policyRead: (result) => policies.inc({ result }),
     spans: (result, count) => spans.inc({ result }, count),
     values: async () => [...(await registry.getMetricsAsJSON()), await durations.values()],
     meter: {
@@ -157,37 +139,11 @@ function addGauges(gauges: Gauges, registers: Registry[]): void {
   });
   new Gauge({
     name: 'postern_audit_accepting',
-    help: '1 while the audit can be written; 0 denies every new request.',
+    help: '1 while the audit of every worker can be written; 0 denies new requests.',
+    aggregator: 'min',
     registers,
     collect() {
       this.set(gauges.auditAccepting() ? 1 : 0);
-    },
-  });
-  new Gauge({
-    name: 'postern_audit_signed_head',
-    help: 'Number of the last head of the audit that was signed in this run; 0 before the first.',
-    registers,
-    collect() {
-      this.set(gauges.auditHeads().signed);
-    },
-  });
-  new Gauge({
-    name: 'postern_audit_witnessed_head',
-    help: 'Number of the last head that the witness has; absent without a witness.',
-    labelNames: ['witness'],
-    registers,
-    collect() {
-      const { witnessed } = gauges.auditHeads();
-      if (witnessed !== undefined) this.set({ witness: 'audit.witness' }, witnessed);
-    },
-  });
-  new Gauge({
-    name: 'postern_target_ready',
-    help: '1 while leases can be issued on the target.',
-    labelNames: ['target'],
-    registers,
-    collect() {
-      for (const [target, ready] of gauges.targetReady()) this.set({ target }, ready ? 1 : 0);
     },
   });
 }

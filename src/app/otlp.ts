@@ -10,7 +10,7 @@ import type { Log } from '../model/log.ts';
 import { VERSION } from '../model/version.ts';
 import { readMaterial } from './material.ts';
 import type { Metrics } from './metrics.ts';
-import { metricProducer } from './otlp-metrics.ts';
+import { type MetricValues, metricProducer } from './otlp-metrics.ts';
 import { SpanFates } from './span-fates.ts';
 import { tracingWith } from './spans.ts';
 
@@ -26,7 +26,16 @@ export interface OtlpOptions {
   readonly instance: string;
   readonly clock: Clock;
   readonly log: Log;
-  readonly metrics: Metrics;
+}
+
+/** What spans are counted with. */
+interface SpanOptions extends OtlpOptions {
+  readonly metrics: Pick<Metrics, 'spans'>;
+}
+
+interface MetricOptions extends OtlpOptions {
+  /** What /metrics shows. */
+  readonly values: () => Promise<readonly MetricValues[]>;
 }
 
 /** Something that exports until it is stopped. */
@@ -34,7 +43,7 @@ export interface Exporting {
   stop(): Promise<void>;
 }
 
-interface ExportingSpans extends Exporting {
+export interface ExportingSpans extends Exporting {
   readonly tracing: Tracing;
 }
 
@@ -44,16 +53,16 @@ type Signal = 'traces' | 'metrics';
  * Spans of this process, or undefined when nobody asked for them. The SDK is loaded only here.
  * Rejects with `requirement-missing`.
  */
-export function exportSpans(options: OtlpOptions): Promise<ExportingSpans | undefined> {
+export function exportSpans(options: SpanOptions): Promise<ExportingSpans | undefined> {
   return whenWanted(options, 'traces', startSpans);
 }
 
 /** What /metrics shows, pushed; undefined when nobody asked. Rejects with `requirement-missing`. */
-export function exportMetrics(options: OtlpOptions): Promise<Exporting | undefined> {
+export function exportMetrics(options: MetricOptions): Promise<Exporting | undefined> {
   return whenWanted(options, 'metrics', startMetrics);
 }
 
-async function startSpans(options: OtlpOptions): Promise<ExportingSpans> {
+async function startSpans(options: SpanOptions): Promise<ExportingSpans> {
   const { settings, metrics, log } = options;
   const [sdk, { OTLPTraceExporter }, resource] = await Promise.all([
     import('@opentelemetry/sdk-trace-base'),
@@ -81,8 +90,8 @@ async function startSpans(options: OtlpOptions): Promise<ExportingSpans> {
   };
 }
 
-async function startMetrics(options: OtlpOptions): Promise<Exporting> {
-  const { settings, metrics, clock } = options;
+async function startMetrics(options: MetricOptions): Promise<Exporting> {
+  const { settings, values, clock } = options;
   const [sdk, { OTLPMetricExporter }, resource] = await Promise.all([
     import('@opentelemetry/sdk-metrics'),
     import('@opentelemetry/exporter-metrics-otlp-proto'),
@@ -90,7 +99,7 @@ async function startMetrics(options: OtlpOptions): Promise<Exporting> {
   ]);
   const reader = new sdk.PeriodicExportingMetricReader({
     exporter: new OTLPMetricExporter(collectorOf(settings, 'metrics')),
-    metricProducers: [metricProducer(sdk, () => metrics.values(), resource, clock)],
+    metricProducers: [metricProducer(sdk, values, resource, clock)],
     exportIntervalMillis: settings?.interval ?? 60_000,
     exportTimeoutMillis: settings?.timeout ?? 10_000,
   });
@@ -115,10 +124,10 @@ function isWanted({ settings, environment }: OtlpOptions, signal: Signal): boole
  * Settings that cannot be met end the start. The variables may be set for every container of a
  * cluster, so without the packages they are only answered with a warning.
  */
-async function whenWanted<T extends Exporting>(
-  options: OtlpOptions,
+async function whenWanted<O extends OtlpOptions, T extends Exporting>(
+  options: O,
   signal: Signal,
-  start: (options: OtlpOptions) => Promise<T>,
+  start: (options: O) => Promise<T>,
 ): Promise<T | undefined> {
   if (!isWanted(options, signal)) return undefined;
   try {

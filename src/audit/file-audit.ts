@@ -37,10 +37,18 @@ export interface FileAuditOptions {
   readonly worker?: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Without it no heads are signed, and `verify` can only check that the chain is whole. */
-  readonly signer?: SignerOptions;
+  /**
+   * How heads come to be signed: by a process of this one, or by that of the coordinator, which is
+   * told. Without it none are, and `verify` can only check that the chain is whole.
+   */
+  readonly signer?: SignerOptions | SignerElsewhere;
   readonly limits?: Partial<FileAuditLimits>;
   readonly disk?: Disk;
+}
+
+/** A stream is durable up to here: to be named by the next head. */
+export interface SignerElsewhere {
+  offer(position: StreamPosition): void;
 }
 
 export interface FileAuditHealth {
@@ -59,8 +67,17 @@ export interface FileAudit extends AuditLog {
   readonly directory: string;
   readonly stream: string;
   health(): FileAuditHealth;
+  /** Streams of other processes of this gateway, for the heads that are signed here. */
+  readonly others: OtherStreams;
   /** Removes what the rules say is over; rejects without a signer, or when it cannot. */
   retire(rules: RetentionRules): Promise<RetirementReport>;
+}
+
+/** What the coordinator passes on for its workers. */
+export interface OtherStreams {
+  offer(position: StreamPosition): void;
+  /** Nobody writes to it any more; heads name it no longer. */
+  ended(stream: string): void;
 }
 
 /**
@@ -82,6 +99,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
   if (previous && !previous.stopped) {
     log.warn('audit: the process before did not stop in order', { ...previous });
   }
+  const elsewhere = options.signer && 'offer' in options.signer ? options.signer : undefined;
   let signer: SignerSupervisor | undefined;
   try {
     signer = await startSigner(options);
@@ -100,6 +118,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
         durable(position) {
           durableSeq = position.seq;
           signer?.offer(position);
+          elsewhere?.offer(position);
         },
       },
       { event: 'gateway', what: 'started', detail: startedDetail(worker, previous) },
@@ -122,6 +141,10 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
       await fileLog.close();
       await signer?.close();
       await ownership.release();
+    },
+    others: {
+      offer: (position) => signer?.offer(position),
+      ended: (ended) => signer?.forget(ended),
     },
     health: () => healthOf(fileLog, durableSeq, signer),
     async retire(rules) {
@@ -146,7 +169,7 @@ function makeDirectory(directory: string): void {
 }
 
 async function startSigner(options: FileAuditOptions): Promise<SignerSupervisor | undefined> {
-  if (!options.signer) return undefined;
+  if (!options.signer || 'offer' in options.signer) return undefined;
   const signer = new SignerSupervisor(
     options.directory,
     options.signer,

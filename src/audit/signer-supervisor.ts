@@ -86,6 +86,11 @@ export class SignerSupervisor {
     this.#request();
   }
 
+  /** Heads from now on need not name it. */
+  forget(stream: string): void {
+    this.#streams.delete(stream);
+  }
+
   health(): SignerHealth {
     return {
       running: this.#ready,

@@ -33,6 +33,8 @@ export interface BrokerOptions {
   readonly audit: AuditLog;
   /** A lease nobody used for so long is dropped. */
   readonly idleTtlMs: number;
+  /** `ready` or `problem` may be another now. */
+  readonly changed?: () => void;
 }
 
 export interface LendRequest {
@@ -119,6 +121,7 @@ export class Broker {
     const roles = rolesOf(policy, target);
     this.#roleNames = namesOf(roles);
     this.#health.rolesChanged(roles);
+    this.#options.changed?.();
     for (const entry of this.#table.idleFor(0, this.#options.clock.monotonic())) {
       if (!this.#isDeclared(entry)) this.#drop(entry);
     }
@@ -295,6 +298,7 @@ export class Broker {
     } catch (thrown) {
       this.#health.unreachable(toPosternError(thrown));
     }
+    this.#options.changed?.();
     if (this.#stopped) return;
     const delayMs = this.problem ? Math.max(RETRY_MS, this.#link.backoffMs) : HEARTBEAT_MS;
     this.#timer = this.#options.clock.after(delayMs, () => void this.#beat());

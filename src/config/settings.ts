@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { parseDuration } from '../model/duration.ts';
 
@@ -131,6 +132,13 @@ export const settingsSchema = z.strictObject({
     .regex(/^[a-z0-9-]{1,32}$/)
     .default('postern')
     .describe('Name of this installation: in audit streams and in the names of lease accounts.'),
+  workers: z
+    .union([z.literal('auto'), z.int().min(1).max(64)])
+    .default('auto')
+    .transform((value) => (value === 'auto' ? Math.min(64, availableParallelism()) : value))
+    .describe(
+      'Processes that serve connections; `auto`: one per processor. With 1 a single process does everything.',
+    ),
   policy: z
     .union([z.string(), z.array(z.string()).min(1)])
     .default('./policy')

@@ -85,7 +85,7 @@ export interface GatewayParts {
   /** Records of peers that were refused unknown. */
   readonly refusals: RefusalLog;
   readonly identity: IdentityResolver;
-  readonly tickets: Tickets;
+  readonly tickets: Pick<Tickets, 'redeem'>;
   readonly ids: Identifiers;
   readonly ledger: Limits;
   readonly buffers: BufferBudget;

@@ -203,7 +203,7 @@ listeners:
 ${(this.#options.listeners ?? []).map((line) => `  - ${line}\n`).join('')}tls: {certificate: server.pem, key: server-key.pem}
 mesh: {certificate: mesh.pem, key: mesh-key.pem}
 observability: {address: '127.0.0.1:0'}
-${this.#options.settings ?? ''}`;
+${/^workers:/m.test(this.#options.settings ?? '') ? '' : 'workers: 1\n'}${this.#options.settings ?? ''}`;
   }
 
   /** (Re-)installs the database side for the declaration as it is now. */

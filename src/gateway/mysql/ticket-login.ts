@@ -49,7 +49,7 @@ export function ticketAccepted(scheme: TicketProof['scheme']): DownstreamPayload
  */
 export async function redeemTicket(
   channel: LoginChannel,
-  tickets: Tickets,
+  tickets: Pick<Tickets, 'redeem'>,
   login: {
     readonly response: HandshakeResponse;
     readonly challenge: Buffer;
