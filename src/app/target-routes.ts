@@ -25,7 +25,12 @@ export class TargetRoutes {
   readonly #routed = new Map<string, RoutedTarget>();
 
   /** Throws `file-unreadable` when the keys of statement hashes cannot be read or made. */
-  constructor(settings: Settings, log: Log, greeting: (targetId: string) => Handshake | undefined) {
+  constructor(
+    settings: Settings,
+    clock: Clock,
+    log: Log,
+    greeting: (targetId: string) => Handshake | undefined,
+  ) {
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
