@@ -6,7 +6,7 @@ usage: verify_audit.py DIRECTORY [WITNESS]    exit code 0: every chain holds, ev
 
 Signatures of heads are checked by openssl where it is installed (1.1.1 or later).
 """
-import hashlib, json, os, pathlib, re, subprocess, sys, tempfile
+import base64, hashlib, json, os, pathlib, re, subprocess, sys, tempfile
 
 root, faults, heads, retired = pathlib.Path(sys.argv[1]), [], {}, {}
 
@@ -26,21 +26,26 @@ def signed(body, signature):
 keys = (root / "signing-key.pub.pem").read_text() if (root / "signing-key.pub.pem").exists() else ""
 openssl = any(os.access(os.path.join(p, "openssl"), os.X_OK) for p in os.environ["PATH"].split(":"))
 prev, number, kept = "0" * 64, 0, {}
-if (root / "heads.jsonl").exists():
-    import base64
-
-    for line in (root / "heads.jsonl").read_bytes().split(b"\n")[:-1]:
+first, gone = None, {"head": 0}
+for file in sorted(root.glob("heads-*.jsonl")) + list(root.glob("heads.jsonl")):
+    for line in file.read_bytes().split(b"\n")[:-1]:
         head, number = json.loads(line), number + 1
+        if first is None:
+            first, number, prev = head, head["head"], head["prev"]
         if head["head"] != number or head["prev"] != prev:
-            faults.append(f"heads.jsonl:{number} does not follow the head before it")
+            faults.append(f"{file.name}: head {number} does not follow the head before it")
         if openssl and not signed(line[:-104], base64.b64decode(head["signature"])):
-            faults.append(f"heads.jsonl:{number} has no valid signature")
+            faults.append(f"{file.name}: head {number} has no valid signature")
+        gone = head.get("retiredHeads", gone)
         prev = hashlib.sha256(line).hexdigest()
         kept[head["head"]] = prev
         for at in head["streams"]:
             heads.setdefault(at["stream"], {})[at["seq"]] = at["hash"]
         retired.update({at["stream"]: at for at in head.get("retired", [])})
 
+begin = first["head"] if first else 1
+if begin > 1 and (gone["head"] < begin - 1 or gone["head"] == begin - 1 and gone["hash"] != first["prev"]):
+    faults.append(f"the heads before {begin} are missing")
 if len(sys.argv) > 2:
     seen = {}
     for line in pathlib.Path(sys.argv[2]).read_bytes().split(b"\n"):
@@ -48,7 +53,7 @@ if len(sys.argv) > 2:
             seen.setdefault(json.loads(line)["head"], set()).add(hashlib.sha256(line).hexdigest())
         except (ValueError, KeyError, TypeError):
             continue
-    faults += [f"head {n} is not as witnessed" for n in seen if seen[n] != {kept.get(n)}]
+    faults += [f"head {n} is not as witnessed" for n in seen if n >= begin and seen[n] != {kept.get(n)}]
     faults += [f"the witness lacks head {n}" for n in range(min(seen), max(seen)) if n not in seen]
 
 for stream in sorted(p for p in root.iterdir() if p.is_dir() and p.name != "policies"):
@@ -78,5 +83,5 @@ for stream in sorted(p for p in root.iterdir() if p.is_dir() and p.name != "poli
 for name, named in heads.items():
     if max(named) > retired.get(name, {"seq": 0})["seq"]:
         faults.append(f"{name}: the whole stream is missing")
-print("\n".join(faults) if faults else f"every chain holds, {number} heads are met")
+print("\n".join(faults) if faults else f"every chain holds, {len(kept)} heads are met")
 sys.exit(1 if faults else 0)

@@ -35,10 +35,11 @@ export class RetentionTask {
     const { clock, log, audit, rules } = this.#options;
     this.#timer = clock.after(INTERVAL_MS, () => this.#run());
     audit.retire(rules()).then(
-      ({ segments, bytes, policies, problems }) => {
+      ({ segments, bytes, heads, policies, problems }) => {
         for (const problem of problems) log.warn('audit: not removed', { problem });
-        if (segments.length === 0 && policies.length === 0) return;
-        const removed = `${segments.length} segments, ${policies.length} policy revisions`;
+        if (segments.length + heads.length + policies.length === 0) return;
+        const others = `${heads.length} files of heads, ${policies.length} policy revisions`;
+        const removed = `${segments.length} segments, ${others}`;
         const detail = `${removed}, ${bytes} bytes: their retention is over`;
         audit.append({ event: 'gateway', what: 'retention', detail });
         log.info('audit: removed what is kept no longer', { segments, policies, bytes });

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import {
   appendFileSync,
   chmodSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -40,11 +42,11 @@ describe('head-writer', () => {
 
   describe('HeadWriter', () => {
     it('signs heads that link, across runs', () => {
-      const first = new HeadWriter(path, key);
+      const first = new HeadWriter(directory, key);
       first.append(TIME, [at]);
       first.append(TIME, [{ ...at, seq: 2 }]);
       first.close();
-      const second = new HeadWriter(path, key);
+      const second = new HeadWriter(directory, key);
       assert.equal(second.position.head, 2);
       second.append(TIME, [{ ...at, seq: 3 }]);
       second.close();
@@ -57,31 +59,59 @@ describe('head-writer', () => {
 
     it('cuts off a line that a crash left unfinished', () => {
       appendFileSync(path, '{"v":1,"head":4,"ti');
-      const writer = new HeadWriter(path, key);
+      const writer = new HeadWriter(directory, key);
       writer.append(TIME, [{ ...at, seq: 4 }]);
       writer.close();
       assert.deepEqual(verify().codes, []);
     });
 
     it('does not sign after somebody else wrote to the file', () => {
-      const writer = new HeadWriter(path, key);
+      const writer = new HeadWriter(directory, key);
       const before = readFileSync(path);
       appendFileSync(path, '{}\n');
       assert.throws(() => writer.append(TIME, [at]), /another process/);
       writer.close();
-      assert.throws(() => new HeadWriter(path, key), /not a head/);
+      assert.throws(() => new HeadWriter(directory, key), /not a head/);
       writeFileSync(path, before);
+    });
+
+    it('begins another file when one is full, and goes on after a crash in between', () => {
+      const place = mkdtempSync(join(tmpdir(), 'postern-heads-full-'));
+      try {
+        const writer = new HeadWriter(place, key, 1);
+        for (let seq = 1; seq <= 3; seq += 1) writer.append(TIME, [{ ...at, seq }]);
+        writer.close();
+        const files = ['heads-000000000001.jsonl', 'heads-000000000002.jsonl', HEADS_FILE];
+        assert.deepEqual(readdirSync(place).sort(), files);
+        renameSync(join(place, HEADS_FILE), join(place, 'heads-000000000003.jsonl'));
+        const again = new HeadWriter(place, key, 1);
+        assert.equal(again.position.head, 3);
+        again.append(TIME, [{ ...at, seq: 4 }]);
+        again.close();
+        const faults = new FaultList();
+        const keys = new Map([[key.id, createPublicKey(key.privateKey)]]);
+        const heads = checkHeads(directorySource(place), keys, undefined, faults);
+        assert.deepEqual(faults.faults, []);
+        assert.equal(heads.count, 4);
+        rmSync(join(place, 'heads-000000000002.jsonl'));
+        const broken = new FaultList();
+        checkHeads(directorySource(place), keys, undefined, broken);
+        assert.equal(broken.faults[0]?.code, 'head-number');
+        assert.equal(broken.faults[0]?.file, 'heads-000000000003.jsonl');
+      } finally {
+        rmSync(place, { recursive: true });
+      }
     });
 
     it('is caught with another key', () => {
       const { privateKey, publicKey } = generateKeyPairSync('ed25519');
       const before = readFileSync(path);
       const other = { id: keyId(publicKey), privateKey };
-      const forger = new HeadWriter(path, other);
+      const forger = new HeadWriter(directory, other);
       forger.append(TIME, [at]);
       forger.close();
       assert.deepEqual(verify().codes, ['head-key']);
-      const liar = new HeadWriter(path, { ...other, id: key.id });
+      const liar = new HeadWriter(directory, { ...other, id: key.id });
       liar.append(TIME, [at]);
       liar.close();
       assert.deepEqual(verify().codes, ['head-key', 'head-signature']);

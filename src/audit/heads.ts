@@ -39,6 +39,8 @@ export interface Head {
   readonly streams: readonly StreamPosition[];
   /** Absent when this head retires nothing. */
   readonly retired?: readonly RetiredStream[];
+  /** The last head that is removed with all before it. Absent when none is. */
+  readonly retiredHeads?: HeadPosition;
   /** SHA-256 (hex) of the whole line before, without its newline; 64 zeros in the first. */
   readonly prev: string;
   /** Ed25519 over the line up to and without `,"signature":...`, base64. */
@@ -49,6 +51,12 @@ export interface Head {
 export interface HeadPosition {
   readonly head: number;
   readonly hash: string;
+}
+
+/** What a head says is removed because it is kept no longer. */
+export interface Retirement {
+  readonly retired?: readonly RetiredStream[];
+  readonly retiredHeads?: HeadPosition | undefined;
 }
 
 export const HEADS_START: HeadPosition = { head: 0, hash: NO_HASH };
@@ -69,7 +77,7 @@ export function signHead(
   time: string,
   streams: readonly StreamPosition[],
   key: { readonly id: string; readonly privateKey: KeyObject },
-  retired: readonly RetiredStream[] = [],
+  { retired = [], retiredHeads }: Retirement = {},
 ): string {
   const named = streams.map(({ stream, seq, hash, segment, bytes }) => ({
     stream,
@@ -85,6 +93,7 @@ export function signHead(
     key: key.id,
     streams: named,
     ...(retired.length > 0 && { retired }),
+    ...(retiredHeads && { retiredHeads }),
     prev: after.hash,
   }).slice(0, -1);
   const signature = sign(null, Buffer.from(body), key.privateKey).toString('base64');
@@ -122,8 +131,14 @@ function isHead(value: unknown): value is Head {
     Array.isArray(head.streams) &&
     head.streams.every(isStreamPosition) &&
     (head.retired === undefined ||
-      (Array.isArray(head.retired) && head.retired.every(isRetiredStream)))
+      (Array.isArray(head.retired) && head.retired.every(isRetiredStream))) &&
+    (head.retiredHeads === undefined || isHeadPosition(head.retiredHeads))
   );
+}
+
+function isHeadPosition(value: unknown): value is HeadPosition {
+  const at = value as Partial<HeadPosition> | null;
+  return Number.isSafeInteger(at?.head) && typeof at?.hash === 'string';
 }
 
 function isRetiredStream(value: unknown): value is RetiredStream {

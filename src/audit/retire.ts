@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync, rmdirSync, rmSync } from 'node:fs';
 import { problemText } from '../model/errors.ts';
-import { HEADS_FILE, parseHead, type RetiredStream } from './heads.ts';
-import { blocks } from './lines.ts';
+import { firstHeadOf, headFiles } from './head-files.ts';
+import {
+  type Head,
+  type HeadPosition,
+  headHash,
+  parseHead,
+  type RetiredStream,
+  type Retirement,
+} from './heads.ts';
+import { blocks, lines } from './lines.ts';
 import { PolicyStore } from './policy-store.ts';
-import { segmentsOf } from './read.ts';
+import { firstTime, segmentsOf } from './read.ts';
 import {
   duePolicies,
   planRetirement,
@@ -18,6 +26,8 @@ import { type AuditSource, directorySource } from './source.ts';
 export interface RetirementReport {
   readonly streams: readonly RetiredStream[];
   readonly segments: readonly string[];
+  /** Files of heads. */
+  readonly heads: readonly string[];
   readonly bytes: number;
   readonly policies: readonly string[];
   /** Why something that is due stays. */
@@ -34,7 +44,7 @@ export interface RetirementDesk {
   readonly now: () => number;
   readonly live: () => ReadonlySet<string>;
   /** Durable when it returns. */
-  sign(retired: readonly RetiredStream[]): number;
+  sign(retirement: Retirement): number;
   /** How far the witness has seen; undefined without one. Rejects when it cannot be reached. */
   witness(): Promise<{ readonly head: number; readonly time: string } | undefined>;
 }
@@ -48,18 +58,56 @@ export function pause(): Promise<void> {
 /** What the heads of a directory have retired so far. */
 export async function readRetired(source: AuditSource): Promise<Map<string, RetiredMark>> {
   const retired = new Map<string, RetiredMark>();
-  if (!source.exists(HEADS_FILE)) return retired;
-  for (const { bytes, whole } of blocks(source.chunks(HEADS_FILE))) {
-    await pause();
-    if (!whole || !bytes.includes('"retired":[')) continue;
-    for (const line of bytes.toString('utf8').split('\n')) {
-      const head = line.includes('"retired":[') ? parseHead(line) : undefined;
-      for (const entry of head?.retired ?? []) {
-        retired.set(entry.stream, { ...entry, head: head?.head ?? 0 });
+  for (const file of headFiles(source)) {
+    for (const { bytes, whole } of blocks(source.chunks(file))) {
+      await pause();
+      if (!whole || !bytes.includes('"retired":[')) continue;
+      for (const line of bytes.toString('utf8').split('\n')) {
+        const head = line.includes('"retired":[') ? parseHead(line) : undefined;
+        for (const entry of head?.retired ?? []) {
+          retired.set(entry.stream, { ...entry, head: head?.head ?? 0 });
+        }
       }
     }
   }
   return retired;
+}
+
+/** Full files of heads that only speak of records that are gone, and the last head in them. */
+function dueHeads(
+  source: AuditSource,
+  witnessed: number | undefined,
+): { readonly files: readonly string[]; readonly last?: HeadPosition } {
+  const oldest = oldestRecord(source);
+  const files: string[] = [];
+  let last: HeadPosition | undefined;
+  for (const file of headFiles(source)) {
+    const end = firstHeadOf(file) === undefined ? undefined : lastHeadOf(source, file);
+    const due = end && end.head.time < oldest && end.head.head <= (witnessed ?? end.head.head);
+    if (!end || !due) break;
+    files.push(file);
+    last = { head: end.head.head, hash: headHash(end.text) };
+  }
+  return { files, ...(last && { last }) };
+}
+
+function lastHeadOf(
+  source: AuditSource,
+  file: string,
+): { readonly head: Head; readonly text: string } | undefined {
+  // Longer than any head.
+  const start = Math.max(0, source.size(file) - (1 << 20));
+  let last: string | undefined;
+  for (const { text, whole } of lines(source.chunks(file, start))) if (whole) last = text;
+  const head = last === undefined ? undefined : parseHead(last);
+  return last !== undefined && head ? { head, text: last } : undefined;
+}
+
+/** When the oldest record that is kept was written; before all times when nothing is. */
+function oldestRecord(source: AuditSource): string {
+  const firsts = source.streams().map((stream) => segmentsOf(source, stream)[0]);
+  const times = firsts.map((file) => (file && firstTime(source, file)) ?? '');
+  return times.sort()[0] ?? '';
 }
 
 /**
@@ -72,6 +120,7 @@ export async function retire(
   desk: RetirementDesk,
 ): Promise<RetirementReport> {
   const source = directorySource(directory);
+  const isThere = (stream: string) => source.streams().includes(stream);
   const retired = await readRetired(source);
   const seen = await desk.witness();
   const facts: RetirementFacts = {
@@ -83,17 +132,25 @@ export async function retire(
   };
   const plan = await planRetirement(source, rules, facts);
   const streams = plan.streams.map((stream) => stream.retired);
-  if (streams.length > 0) {
-    const head = desk.sign(streams);
-    for (const entry of streams) retired.set(entry.stream, { ...entry, head });
+  const heads = dueHeads(source, seen?.head);
+  let signed = 0;
+  if (streams.length > 0 || heads.last) {
+    // What the heads that go say of streams that stay is said again.
+    const kept = heads.last ? [...retired.values()].filter(({ stream }) => isThere(stream)) : [];
+    const again = kept.filter(({ stream }) => !streams.some((entry) => entry.stream === stream));
+    const notes = [...again.map(({ head: _, ...entry }) => entry), ...streams];
+    signed = desk.sign({ retired: notes, retiredHeads: heads.last });
+    for (const entry of notes) retired.set(entry.stream, { ...entry, head: signed });
   }
   const problems = [...plan.problems];
   const told = await desk.witness();
   const removed = removeRetired(directory, source, retired.values(), told?.head, problems);
+  const gone = told === undefined || told.head >= signed ? heads.files : [];
+  for (const file of gone) rmSync(`${directory}/${file}`);
   const store = new PolicyStore(directory);
   const policies = duePolicies(source, store.all(), retired.values());
   for (const revision of policies) store.remove(revision);
-  return { streams, ...removed, policies, problems };
+  return { streams, ...removed, heads: gone, policies, problems };
 }
 
 /** The same without a change; `at` is what the key's holder would go by. */
@@ -108,6 +165,7 @@ export async function planRun(
   return {
     streams: streams.map((stream) => stream.retired),
     segments: streams.flatMap(({ segments }) => segments),
+    heads: dueHeads(source, undefined).files,
     bytes: streams.reduce((sum, { bytes }) => sum + bytes, 0),
     policies: duePolicies(source, new PolicyStore(directory).all(), retired.values()),
     problems,

@@ -22,6 +22,8 @@ export interface SignerOptions {
   readonly keyPath: string;
   /** A second place for heads. */
   readonly witness?: WitnessOptions;
+  /** A file of heads ends at about this size; default 64 MiB. */
+  readonly headsFileBytes?: number;
 }
 
 export interface SignerHealth {

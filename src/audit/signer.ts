@@ -6,7 +6,7 @@ import { systemClock, type Timer } from '../model/clock.ts';
 import { problemText } from '../model/errors.ts';
 import type { StreamPosition } from './chain.ts';
 import { HeadWriter } from './head-writer.ts';
-import { HEADS_FILE, isStreamPosition, PUBLIC_KEY_FILE, type RetiredStream } from './heads.ts';
+import { isStreamPosition, PUBLIC_KEY_FILE, type Retirement } from './heads.ts';
 import { type RetirementReport, retire } from './retire.ts';
 import type { RetentionRules } from './retirement.ts';
 import { openSigningKey, publishKey } from './signing-key.ts';
@@ -18,6 +18,8 @@ export interface SignerSettings {
   readonly directory: string;
   readonly keyPath: string;
   readonly witness?: WitnessOptions;
+  /** A file of heads ends at about this size. */
+  readonly headsFileBytes?: number;
 }
 
 /** What the gateway sends: where its streams end, or what is to be removed. */
@@ -51,10 +53,10 @@ class Signer {
     this.#settings = settings;
     const key = openSigningKey(settings.keyPath);
     publishKey(`${settings.directory}/${PUBLIC_KEY_FILE}`, key);
-    this.#writer = new HeadWriter(`${settings.directory}/${HEADS_FILE}`, key);
+    this.#writer = new HeadWriter(settings.directory, key, settings.headsFileBytes);
     if (settings.witness) {
       const place = witnessPlace(settings.witness);
-      this.#feed = new WitnessFeed(settings.directory, place, this.#writer);
+      this.#feed = new WitnessFeed(settings.directory, place);
     }
     reply({ type: 'ready', key: key.id });
     this.#tellWitness();
@@ -68,7 +70,7 @@ class Signer {
         throw new Error('not a request to sign');
       }
       this.#streams = request.streams;
-      const time = this.#sign([]);
+      const time = this.#sign({});
       reply({ type: 'signed', head: this.#writer.position.head, time });
       this.#tellWitness();
     } catch (cause) {
@@ -81,9 +83,9 @@ class Signer {
     this.#writer.close();
   }
 
-  #sign(retired: readonly RetiredStream[]): string {
+  #sign(retirement: Retirement): string {
     const time = new Date(systemClock.now()).toISOString();
-    this.#writer.append(time, this.#streams, retired);
+    this.#writer.append(time, this.#streams, retirement);
     return time;
   }
 
@@ -104,8 +106,8 @@ class Signer {
     const run = retire(this.#settings.directory, rules, {
       now: () => systemClock.now(),
       live: () => new Set(this.#streams.map(({ stream }) => stream)),
-      sign: (retired) => {
-        this.#sign(retired);
+      sign: (retirement) => {
+        this.#sign(retirement);
         return this.#writer.position.head;
       },
       witness: async () => {

@@ -7,6 +7,8 @@ export interface AuditSource {
   /** Shown before paths in messages; empty or ending in `/`. */
   readonly label: string;
   readonly streams: () => readonly string[];
+  /** Names of the files beside the streams, sorted. */
+  readonly rootFiles: () => readonly string[];
   /** Names of the files of a stream, sorted. */
   readonly files: (stream: string) => readonly string[];
   readonly exists: (path: string) => boolean;
@@ -25,6 +27,7 @@ export function directorySource(directory: string): AuditSource {
     label: `${directory}/`,
     streams: () =>
       list(directory, (entry) => entry.isDirectory() && entry.name !== POLICIES_DIRECTORY),
+    rootFiles: () => list(directory, (entry) => !entry.isDirectory()),
     files: (stream) => list(`${directory}/${stream}`, () => true),
     exists: (path) => existsSync(`${directory}/${path}`),
     size: (path) => statSync(`${directory}/${path}`).size,

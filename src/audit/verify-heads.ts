@@ -2,10 +2,12 @@
 import type { KeyObject } from 'node:crypto';
 import type { StreamPosition } from './chain.ts';
 import type { FaultList } from './fault.ts';
+import { headFiles, headLines } from './head-files.ts';
 import {
   HEADS_FILE,
   HEADS_START,
   type Head,
+  type HeadPosition,
   headHash,
   parseHead,
   type RetiredStream,
@@ -16,8 +18,8 @@ import type { AuditSource } from './source.ts';
 
 /** What heads say of one stream, and where in the file they say it. */
 export interface NamedStream {
-  readonly firstOffset: number;
-  lastOffset: number;
+  readonly firstPlace: number;
+  lastPlace: number;
   lastSigned: StreamPosition;
   /** The last that a witness has seen too. */
   lastWitnessed: StreamPosition | undefined;
@@ -92,36 +94,56 @@ export function checkHeads(
   let last: HeadMark | undefined;
   let lastWitnessed: HeadMark | undefined;
   if (witness) checkWitness(witness, faults);
-  if (source.exists(HEADS_FILE)) {
-    let expected: { head: number; hash: string } | undefined = HEADS_START;
-    for (const { text, number, offset, whole } of lines(source.chunks(HEADS_FILE))) {
-      const head = parseHead(text);
-      if (!head) {
-        // A crash may cut the last line short; it was never acknowledged.
-        if (whole) faults.add('head-malformed', HEADS_FILE, number);
-        expected = undefined;
-        continue;
-      }
-      count += 1;
-      const hash = headHash(text);
-      checkLink(head, expected, number, faults);
-      checkSignature(text, head, keys, number, faults);
-      const seen = witness?.heads.get(head.head);
-      if (seen !== undefined && seen !== hash) faults.add('witness-differs', HEADS_FILE, number);
-      last = { head: head.head, time: head.time };
-      const witnessed = witness !== undefined && head.head <= witness.last;
-      if (witnessed) lastWitnessed = last;
-      noteStreams(streams, head, offset, witnessed);
-      for (const entry of head.retired ?? []) {
-        retired.set(entry.stream, { ...entry, head: head.head, headTime: head.time });
-      }
-      expected = { head: head.head, hash };
+  let expected: HeadPosition | undefined = HEADS_START;
+  let resumed: ResumedHeads | undefined;
+  for (const { text, number, place, whole, file } of headLines(source)) {
+    const head = parseHead(text);
+    if (!head) {
+      // A crash may cut the last line short; it was never acknowledged.
+      if (whole) faults.add('head-malformed', file, number);
+      expected = undefined;
+      continue;
     }
-  } else if (keys.size > 0) faults.add('head-missing', HEADS_FILE, 0);
+    count += 1;
+    const hash = headHash(text);
+    if (count === 1 && expected && head.head > 1) resumed = { first: head, file };
+    else checkLink(head, expected, file, number, faults);
+    if (resumed && head.retiredHeads) resumed.retired = head.retiredHeads;
+    checkSignature(text, head, keys, file, number, faults);
+    const seen = witness?.heads.get(head.head);
+    if (seen !== undefined && seen !== hash) faults.add('witness-differs', file, number);
+    last = { head: head.head, time: head.time };
+    const witnessed = witness !== undefined && head.head <= witness.last;
+    if (witnessed) lastWitnessed = last;
+    noteStreams(streams, head, place, witnessed);
+    for (const entry of head.retired ?? []) {
+      // Said again, when the head that said it first is removed: it was said then.
+      const said = retired.get(entry.stream)?.seq === entry.seq;
+      if (!said) retired.set(entry.stream, { ...entry, head: head.head, headTime: head.time });
+    }
+    expected = { head: head.head, hash };
+  }
+  if (resumed) checkResumed(resumed, faults);
+  if (headFiles(source).length === 0 && keys.size > 0) faults.add('head-missing', HEADS_FILE, 0);
   if (witness && witness.last > (last?.head ?? 0)) {
     faults.add('witness-ahead', witness.file, 0, `head ${witness.last}`);
   }
   return { count, last, lastWitnessed, streams, retired };
+}
+
+/** Heads that do not begin with the first one: a later one must say that those are removed. */
+interface ResumedHeads {
+  readonly first: Head;
+  readonly file: string;
+  retired?: HeadPosition;
+}
+
+function checkResumed({ first, file, retired }: ResumedHeads, faults: FaultList): void {
+  const before = first.head - 1;
+  if (!retired || retired.head < before) faults.add('head-number', file, 1, `${first.head} first`);
+  else if (retired.head === before && retired.hash !== first.prev) {
+    faults.add('head-unlinked', file, 1);
+  }
 }
 
 function checkWitness({ file, heads, forked, gaps }: Witness, faults: FaultList): void {
@@ -132,43 +154,45 @@ function checkWitness({ file, heads, forked, gaps }: Witness, faults: FaultList)
 
 function checkLink(
   head: Head,
-  expected: { head: number; hash: string } | undefined,
+  expected: HeadPosition | undefined,
+  file: string,
   line: number,
   faults: FaultList,
 ): void {
   // After a malformed line there is nothing to compare with, and a fault is on record.
   if (!expected) return;
   if (head.head !== expected.head + 1) {
-    faults.add('head-number', HEADS_FILE, line, `${head.head} after ${expected.head}`);
-  } else if (head.prev !== expected.hash) faults.add('head-unlinked', HEADS_FILE, line);
+    faults.add('head-number', file, line, `${head.head} after ${expected.head}`);
+  } else if (head.prev !== expected.hash) faults.add('head-unlinked', file, line);
 }
 
 function checkSignature(
   text: string,
   head: Head,
   keys: ReadonlyMap<string, KeyObject>,
+  file: string,
   line: number,
   faults: FaultList,
 ): void {
   const key = keys.get(head.key);
-  if (!key) faults.add('head-key', HEADS_FILE, line, head.key.slice(0, 16));
-  else if (!signatureHolds(text, head, key)) faults.add('head-signature', HEADS_FILE, line);
+  if (!key) faults.add('head-key', file, line, head.key.slice(0, 16));
+  else if (!signatureHolds(text, head, key)) faults.add('head-signature', file, line);
 }
 
 function noteStreams(
   streams: Map<string, NamedStream>,
   head: Head,
-  offset: number,
+  place: number,
   witnessed: boolean,
 ): void {
   for (const position of head.streams) {
     const named = streams.get(position.stream);
     const lastWitnessed = witnessed ? position : named?.lastWitnessed;
     if (!named) {
-      const first = { firstOffset: offset, lastOffset: offset, lastSigned: position };
+      const first = { firstPlace: place, lastPlace: place, lastSigned: position };
       streams.set(position.stream, { ...first, lastWitnessed });
     } else {
-      named.lastOffset = offset;
+      named.lastPlace = place;
       named.lastSigned = position;
       named.lastWitnessed = lastWitnessed;
     }
@@ -184,9 +208,8 @@ export function* namedPositions(
   stream: string,
   named: NamedStream,
 ): Generator<NamedPosition> {
-  const length = named.lastOffset - named.firstOffset;
-  for (const { text, offset } of lines(source.chunks(HEADS_FILE, named.firstOffset))) {
-    if (offset > length) return;
+  for (const { text, place } of headLines(source, named.firstPlace)) {
+    if (place > named.lastPlace) return;
     const head = parseHead(text);
     const position = head?.streams.find((at) => at.stream === stream);
     if (head && position) yield { ...position, head: head.head, headTime: head.time };

@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -176,6 +177,38 @@ describe('retention', () => {
     const kept = directorySource(directory).files(audit.stream);
     rmSync(join(directory, audit.stream, kept[0] ?? ''));
     ok(verify(directory, witness).faultCount > 0, 'deleted by somebody');
+    equal(python(directory, witness).status, 1);
+  });
+
+  it('removes heads that speak of nothing kept, and their witness goes on', async () => {
+    const { base, directory, keyPath } = place();
+    const witness = join(base, 'witness.jsonl');
+    const signer = { keyPath, witness: { place: witness }, headsFileBytes: 1 };
+    const streams: string[] = [];
+    for (let run = 0; run < 3; run += 1) {
+      const audit = await open(directory, signer);
+      streams.push(audit.stream);
+      await append(audit, `a${run}`);
+      await audit.close();
+    }
+    const heads = () => readdirSync(directory).filter((file) => file.startsWith('heads'));
+    equal(heads().length, 3);
+    const audit = await open(directory, signer);
+    await append(audit, 'b');
+    await until(() => audit.health().signer?.lastSignedAt !== undefined, 5_000, 'a head');
+    // The first run removes the records, the second the heads that only spoke of them.
+    equal((await audit.retire(EVERYTHING)).streams.length, 3);
+    const { heads: removed } = await audit.retire(EVERYTHING);
+    ok(removed.includes('heads-000000000001.jsonl'), removed.join());
+    await append(audit, 'c');
+    await audit.close();
+    ok(!heads().includes('heads-000000000001.jsonl'));
+    deepEqual(verify(directory, witness).faults, []);
+    equal(python(directory, witness).stdout.startsWith('every chain holds'), true);
+    equal(readFileSync(witness, 'utf8').match(/"head":1,/g)?.length, 1);
+
+    rmSync(join(directory, heads()[0] ?? ''));
+    ok(verify(directory, witness).faults.some(({ code }) => code === 'head-number'));
     equal(python(directory, witness).status, 1);
   });
 

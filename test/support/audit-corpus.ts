@@ -156,7 +156,7 @@ class Signer {
 
   sign(streams: readonly StreamPosition[], now: number, retired: readonly RetiredStream[]): void {
     const time = new Date(now).toISOString();
-    const line = signHead(this.#position, time, streams, this.#key, retired);
+    const line = signHead(this.#position, time, streams, this.#key, { retired });
     this.text += `${line}\n`;
     this.#position = { head: this.#position.head + 1, hash: headHash(line) };
   }

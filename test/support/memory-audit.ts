@@ -106,6 +106,7 @@ export function memorySource(files: ReadonlyMap<string, Buffer>): AuditSource {
   return {
     label: '',
     streams,
+    rootFiles: () => [...files.keys()].filter((path) => !path.includes('/')).sort(),
     files: (stream) =>
       [...files.keys()]
         .filter((path) => path.startsWith(`${stream}/`))

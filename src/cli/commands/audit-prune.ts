@@ -49,10 +49,11 @@ async function prune(options: PruneCommandOptions, context: CommandContext): Pro
 }
 
 function* reportLines(report: RetirementReport, dryRun: boolean): Generator<string> {
-  const { streams, segments, bytes, policies, problems } = report;
+  const { streams, segments, bytes, heads, policies, problems } = report;
   const verb = dryRun ? 'Would be removed' : 'Removed';
   const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  yield `${verb}: ${segments.length} segments (${size}), ${policies.length} policy revisions.`;
+  const others = `${heads.length} files of heads, ${policies.length} policy revisions`;
+  yield `${verb}: ${segments.length} segments (${size}), ${others}.`;
   for (const { stream, seq, time, retention } of streams) {
     const kept = `kept ${formatDuration(retention)}`;
     yield `  ${printable(stream)}: up to record ${seq} of ${timeText(time)} UTC, ${kept}`;
