@@ -8,7 +8,7 @@ import { systemClock } from '../model/clock.ts';
 import { PosternError, problemText } from '../model/errors.ts';
 import type { Secret } from '../model/secret.ts';
 import { createLog } from './log.ts';
-import { untilSignal } from './until-signal.ts';
+import { withStopSignal } from './stop-signal.ts';
 
 export interface AgentOptions {
   readonly authority: URL;
@@ -52,10 +52,11 @@ export async function runAgent(options: AgentOptions): Promise<{ readonly renewe
       }),
   });
   if (once) return { renewed: await agent.renewIfDue() };
-  const health = options.health && (await listenForHealth(options.health, () => agent.health));
-  log.info('the agent is up', { directory, health: health?.address });
-  agent.start();
-  await untilSignal(async () => {
+  await withStopSignal(async (signal) => {
+    const health = options.health && (await listenForHealth(options.health, () => agent.health));
+    log.info('the agent is up', { directory, health: health?.address });
+    agent.start();
+    await signal;
     agent.stop();
     health?.close();
   });

@@ -53,6 +53,13 @@ export type Issued =
       readonly decision: string;
     };
 
+/** A call of somebody known. */
+interface Call {
+  readonly principal: Principal;
+  readonly asking: Asking;
+  readonly policy: Policy;
+}
+
 type Refusal = Issued & { readonly ok: false };
 
 /**
@@ -74,48 +81,44 @@ export class Issuance {
     if (!identity.ok) return this.#refuseStranger(asking, identity);
     const { principal } = identity;
     if (!this.#parts.rate.take(principal.id)) return this.#refuseOften(asking, principal);
-    return this.#issueTo(principal, asking);
+    // One declaration for the whole call: the record names the one that decided.
+    return this.#issueTo({ principal, asking, policy: this.#parts.policy() });
   }
 
-  async #issueTo(principal: Principal, asking: Asking): Promise<Issued> {
-    const policy = this.#parts.policy();
+  async #issueTo(call: Call): Promise<Issued> {
+    const { principal, asking, policy } = call;
     const cluster = policy.clusters.get(this.#parts.cluster);
     if (!cluster) {
       const detail = `there is no Cluster ${this.#parts.cluster}`;
-      return this.#refuse(principal, asking, 403, { reason: 'not-declared', detail });
+      return this.#refuse(call, 403, { reason: 'not-declared', detail });
     }
     const entitled = entitlement(principal, cluster);
-    if (!entitled.ok) return this.#refuse(principal, asking, 403, entitled);
+    if (!entitled.ok) return this.#refuse(call, 403, entitled);
     const lifeMs = asking.life === undefined ? this.#parts.lifeMs : parseDuration(asking.life);
     if (lifeMs === undefined || lifeMs < MIN_LIFE_MS || lifeMs > this.#parts.lifeMs) {
       const detail = `a life is between 5s and ${this.#parts.lifeMs / 1_000}s, such as 1h`;
-      return this.#refuse(principal, asking, 400, { reason: 'request-malformed', detail });
+      return this.#refuse(call, 400, { reason: 'request-malformed', detail });
     }
     const read = readCertificateRequest(asking.request);
-    if (!read.ok) return this.#refuse(principal, asking, 400, read);
+    if (!read.ok) return this.#refuse(call, 400, read);
     const { namespace, serviceAccount } = entitled;
     const publicKey = Buffer.from(read.publicKey).toString('base64');
     try {
       const order = { publicKey, namespace, serviceAccount, lifeMs };
       const certificate = await this.#parts.sign(order);
-      return await this.#hand(principal, asking, certificate, read.publicKey);
+      return await this.#hand(call, certificate, read.publicKey);
     } catch (thrown) {
       this.#parts.log.error('a certificate was not signed', { problem: problemText(thrown) });
       const refused = { reason: 'signer-unavailable', detail: problemText(thrown) };
-      return this.#refuse(principal, asking, 503, refused, 'nothing can be signed now; try again');
+      return this.#refuse(call, 503, refused, 'nothing can be signed now; try again');
     }
   }
 
-  async #hand(
-    principal: Principal,
-    asking: Asking,
-    certificate: SignedCertificate,
-    publicKey: Uint8Array,
-  ): Promise<Issued> {
+  async #hand(call: Call, certificate: SignedCertificate, publicKey: Uint8Array): Promise<Issued> {
     const { spiffeId, serial, notAfter } = certificate;
     const id = this.#parts.newId();
     const written = await this.#record({
-      ...this.#who(id, principal, asking),
+      ...this.#who(id, call),
       decision: 'allow',
       detail: '',
       spiffeId,
@@ -146,20 +149,18 @@ export class Issuance {
   }
 
   async #refuse(
-    principal: Principal,
-    asking: Asking,
+    call: Call,
     status: 400 | 403 | 503,
     { reason, detail }: { readonly reason: string; readonly detail: string },
     told = detail,
   ): Promise<Refusal> {
     const id = this.#parts.newId();
-    const who = this.#who(id, principal, asking);
+    const who = this.#who(id, call);
     await this.#record({ ...who, decision: 'deny', reason, detail });
     return { ok: false, status, reason, detail: told, decision: id };
   }
 
-  #who(id: string, principal: Principal, { source }: Asking) {
-    const { clusters, revision } = this.#parts.policy();
+  #who(id: string, { principal, asking: { source }, policy: { clusters, revision } }: Call) {
     const cluster = clusters.get(this.#parts.cluster);
     const { method, verifiedBy, expiresAt } = principal;
     return {

@@ -8,6 +8,15 @@ import type { AuthorityApp } from './authority-api.ts';
 /** Callers at one time; each is done in a moment. */
 const MAX_CONNECTIONS = 512;
 
+const TIMEOUTS = {
+  handshakeTimeout: 5_000,
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5_000,
+  // Node looks at the two before only so often, by default every 30 seconds.
+  connectionsCheckingInterval: 1_000,
+} as const;
+
 export interface TlsListener {
   /** `host:port` as bound. */
   readonly address: string;
@@ -22,9 +31,10 @@ export function listenWithTls(
   where: { readonly host: string; readonly port: number },
   pair: CertificatePair,
 ): Promise<TlsListener> {
-  const limits = { requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 };
-  const timeouts = { ...limits, handshakeTimeout: 5_000, minVersion: 'TLSv1.2' } as const;
-  const server = createServer({ ...timeouts, ...secrets(pair) }, getRequestListener(app.fetch));
+  const server = createServer(
+    { ...TIMEOUTS, minVersion: 'TLSv1.2', ...secrets(pair) },
+    getRequestListener(app.fetch),
+  );
   server.maxConnections = MAX_CONNECTIONS;
   return new Promise((resolve, reject) => {
     const shown = `${where.host}:${where.port}`;

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { deepEqual, equal, match, ok, throws } from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -15,6 +23,7 @@ import { verifyClientCertificate } from '../../src/identity/client-certificate.t
 import { parseCertificates, TrustBundles } from '../../src/identity/trust-bundles.ts';
 import { silentLog } from '../../src/model/log.ts';
 import { AuthorityPlace, openssl, TRUST_DOMAIN } from '../support/authority-world.ts';
+import { CliProcess, runCliProcess } from '../support/cli-process.ts';
 import { cluster, policy } from '../support/policy.ts';
 import { until } from '../support/world.ts';
 
@@ -179,6 +188,7 @@ describe('ca', () => {
     const old = ['-newkey', 'rsa:2048', '-nodes', '-keyout', 'k.pem', '-subj', '/CN=x', '-sha1'];
     equal(await told(openssl(base, 'req', '-new', ...old)), '400 request-signature');
     equal((await place.ask(token, 'x'.repeat(20_000))).status, 413);
+    equal((await place.ask(token, 'x'.repeat(20_000), '', { chunked: true })).status, 413);
     const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384'];
     const fit = [...curve, '-nodes', '-keyout', 'k.pem', '-subj', '/CN=x'];
     equal((await place.ask(token, openssl(base, 'req', '-new', ...fit))).status, 200);
@@ -257,6 +267,40 @@ describe('ca', () => {
     writeFileSync(file, text);
     await place.server?.reload();
     equal(await status(), 200);
+  });
+
+  it('is a process that ends with its signer, however it ends', async () => {
+    const settings = place.settingsText('audit: {directory: other, signingKey: other.pem}');
+    write('other.yaml', settings);
+    const serve = () => new CliProcess(['ca', 'serve', '--config', 'other.yaml'], { cwd: base });
+    const running = serve();
+    await until(() => /the authority is up/.test(running.err), 15_000, running.err);
+    const { pid } = running.child;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+    ok(children.length >= 2, 'its signer, and that of its audit');
+    running.child.kill('SIGKILL');
+    await until(() => children.every((child) => !existsSync(`/proc/${child}`)), 10_000, 'all gone');
+    const again = serve();
+    await until(() => /the authority is up/.test(again.err), 15_000, again.err);
+    again.child.kill('SIGTERM');
+    equal((await again.result()).code, 0);
+  });
+
+  it('says what keeps it from serving', async () => {
+    const told = async (settings: string) => {
+      write('faulty.yaml', settings);
+      const words = ['ca', 'serve', '--config', 'faulty.yaml'];
+      const { code, err } = await runCliProcess(words, { cwd: base });
+      return `${code} ${err}`;
+    };
+    const good = place.settingsText('audit: {directory: other, signingKey: other.pem}\n');
+    match(await told(`${good}life: 25h\nport: 1\n`), /^2 .*2 fault.*life: must be.*port/s);
+    match(await told(good.replace('cluster: vms', 'cluster: none')), /^2 .*no Cluster none/s);
+    match(await told(`${good}directory: nowhere\n`), /^3 .*nowhere cannot be used: there is none/s);
+    const key = place.directory.intermediate(1).key;
+    chmodSync(key, 0o644);
+    match(await told(good), /^3 .*mode 644, others must have no access/s);
+    chmodSync(key, 0o600);
   });
 
   it('has all of it in an audit that verifies', async () => {

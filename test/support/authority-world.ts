@@ -121,8 +121,16 @@ ${more}`;
   }
 
   /** What curl would do. */
-  ask(token: string | undefined, body: string, query = ''): Promise<Answer> {
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  ask(
+    token: string | undefined,
+    body: string,
+    query = '',
+    how: { readonly chunked?: boolean } = {},
+  ): Promise<Answer> {
+    const headers = {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(how.chunked && { 'transfer-encoding': 'chunked' }),
+    };
     const ca = this.directory.bundleOf(this.directory.state().generations);
     return new Promise((resolve, reject) => {
       const url = `${this.url}/v1/certificates${query}`;
