@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type RequestListener,
+  type Server,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { decodeOtlp, METRICS_REQUEST, TRACE_REQUEST } from './otlp-message.ts';
 
@@ -36,6 +42,11 @@ export interface ReceivedMetric {
 /** `hang`: takes the request and never answers. */
 export type CollectorManner = 'answer' | 'refuse' | 'hang';
 
+interface CollectorTls {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** A collector that accepts OTLP/HTTP in protobuf and nothing that does not decode. */
 export class OtlpCollector {
   manner: CollectorManner = 'answer';
@@ -49,8 +60,10 @@ export class OtlpCollector {
   requests = 0;
   readonly #server: Server;
 
-  private constructor() {
-    this.#server = createServer((request, response) => {
+  readonly #scheme: string;
+
+  private constructor(tls: CollectorTls | undefined) {
+    const answer: RequestListener = (request, response) => {
       const parts: Buffer[] = [];
       request.on('data', (part: Buffer) => parts.push(part));
       request.on('end', () => {
@@ -61,17 +74,19 @@ export class OtlpCollector {
           this.manner === 'refuse' ? 400 : this.#take(request.url, Buffer.concat(parts));
         response.writeHead(status, { 'content-type': 'application/x-protobuf' }).end();
       });
-    });
+    };
+    this.#scheme = tls ? 'https' : 'http';
+    this.#server = tls ? createTlsServer(tls, answer) : createServer(answer);
   }
 
-  static async start(): Promise<OtlpCollector> {
-    const collector = new OtlpCollector();
+  static async start(tls?: CollectorTls): Promise<OtlpCollector> {
+    const collector = new OtlpCollector(tls);
     await new Promise<void>((resolve) => collector.#server.listen(0, '127.0.0.1', resolve));
     return collector;
   }
 
   get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   close(): Promise<void> {
