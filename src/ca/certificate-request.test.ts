@@ -39,6 +39,7 @@ describe('certificate-request', () => {
       requestPem.replace(`END ${LABEL}`, `END NEW ${LABEL}`),
       pemOf(der, 'CERTIFICATE'),
       pemOf(der.subarray(0, -1)),
+      pemOf(Buffer.concat([der.subarray(0, 2), Buffer.of((der[2] ?? 0) ^ 8), der.subarray(3)])),
       pemOf(Buffer.concat([der, Buffer.of(0)])),
       pemOf(Buffer.alloc(0)),
       pemOf(Buffer.alloc(10_000, 0x30)),
