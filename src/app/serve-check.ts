@@ -38,17 +38,23 @@ export function serveProblems(settings: Settings, policy: Policy): ServeProblems
   };
 }
 
-/** Listeners whose fixed Target is not declared: every login there would be denied. */
+/** Listeners whose fixed Target or Cluster is not declared: every login there would be denied. */
 export function idleListeners(
   listeners: readonly ListenerSettings[],
   policy: Policy,
 ): readonly string[] {
-  const known = [...policy.targets.keys()].join(', ');
-  return listeners
-    .filter(({ target }) => target !== undefined && !policy.targets.has(target))
-    .map(
-      ({ name, target }) => `listener ${name}: there is no Target ${target}; declared: ${known}`,
-    );
+  return listeners.flatMap(({ name, target, proxy }) => {
+    const unknown = (kind: string, wanted: string, known: ReadonlyMap<string, unknown>) =>
+      known.has(wanted)
+        ? []
+        : [
+            `listener ${name}: there is no ${kind} ${wanted}; declared: ${[...known.keys()].join(', ')}`,
+          ];
+    return [
+      ...(target === undefined ? [] : unknown('Target', target, policy.targets)),
+      ...(proxy === undefined ? [] : unknown('Cluster', proxy.cluster, policy.clusters)),
+    ];
+  });
 }
 
 function withoutSection(settings: Settings, section: 'tls' | 'mesh'): readonly string[] {

@@ -73,23 +73,48 @@ const listenerFields = z.strictObject({
   ),
   protocol: z.literal('mysql').describe('The wire protocol.'),
   accept: z
-    .enum(['MeshTls', 'ProtocolTls', 'Plain'])
+    .enum(['MeshTls', 'ProtocolTls', 'Plain', 'ProxyV2'])
     .describe(
-      'MeshTls: TLS first, the workload certificate is the identity. ProtocolTls: the protocol asks for TLS itself, the identity is a ticket or a token. Plain: no TLS, tickets only; on a Unix socket or loopback.',
+      'MeshTls: TLS first, the workload certificate is the identity. ProtocolTls: the protocol asks for TLS itself, the identity is a client certificate, a ticket or a token. Plain: no TLS, tickets only; on a Unix socket or loopback. ProxyV2: a proxy in front says who calls, in a PROXY header; on a Unix socket, or loopback of a network namespace of its own.',
     ),
+  proxy: z
+    .strictObject({
+      cluster: z.string().describe('The Cluster whose mesh the proxy in front belongs to.'),
+      ownNetworkNamespace: z
+        .boolean()
+        .default(false)
+        .describe(
+          'States that nothing but Postern and that proxy is in the network namespace; loopback needs it.',
+        ),
+    })
+    .optional()
+    .describe('For accept: ProxyV2, and required there.'),
   target: z
     .string()
     .optional()
     .describe('Target this listener stands for (`namespace/name`); without it the SNI decides.'),
 });
 
-const listener = listenerFields.superRefine(({ accept, address }, context) => {
-  if (accept !== 'Plain' || 'path' in address || LOOPBACK.test(address.host)) return;
-  context.addIssue({
-    code: 'custom',
-    path: ['address'],
-    message: 'accept: Plain has no TLS: it needs 127.0.0.1, [::1] or unix:PATH',
-  });
+const listener = listenerFields.superRefine(({ accept, address, proxy }, context) => {
+  const fault = (key: string, message: string) =>
+    context.addIssue({ code: 'custom', path: [key], message });
+  const local = 'path' in address || LOOPBACK.test(address.host);
+  if (accept === 'Plain' && !local) {
+    fault('address', 'accept: Plain has no TLS: it needs 127.0.0.1, [::1] or unix:PATH');
+  }
+  if (accept !== 'ProxyV2') {
+    if (proxy) fault('proxy', 'only a listener with accept: ProxyV2 believes a proxy');
+    return;
+  }
+  if (!proxy) fault('proxy', 'accept: ProxyV2 needs proxy: {cluster: NAME}');
+  if (!local) {
+    fault('address', 'a PROXY header is not signed: it needs unix:PATH, or 127.0.0.1 or [::1]');
+  } else if (proxy && !('path' in address) && !proxy.ownNetworkNamespace) {
+    fault(
+      'proxy',
+      'anybody in this network namespace could send a PROXY header: use unix:PATH, or state ownNetworkNamespace: true',
+    );
+  }
 });
 
 const otlp = z

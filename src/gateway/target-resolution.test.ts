@@ -19,7 +19,10 @@ function target(name: string, hostnames: readonly string[]): Target {
   };
 }
 
-const targets = [target('orders', ['Orders.db.example']), target('stock', ['stock.db.example'])];
+const targets = [
+  target('orders', ['Orders.db.example']),
+  target('stock', ['stock.db.example', '10.96.0.7']),
+];
 const policy = { targets: new Map(targets.map((one) => [one.id, one])) } as unknown as Policy;
 const resolved = (serverName?: string, listenerTarget?: string) =>
   resolveTarget(policy, {
@@ -44,6 +47,19 @@ describe('target-resolution', () => {
     equal(resolved('orders-db.other.svc.cluster.local').target, undefined);
     equal(resolved().target, undefined);
     equal(resolved(undefined, 'data/none').target, undefined);
+  });
+
+  it('takes the address that was dialled before a proxy, where a target has it', () => {
+    const byAddress = (ip: string, port: number, listenerTarget?: string) =>
+      resolveTarget(policy, {
+        address: { ip, port },
+        ...(listenerTarget !== undefined && { listenerTarget }),
+      });
+    equal(byAddress('10.96.0.7', 3306).target?.id, 'data/stock');
+    match(byAddress('10.96.0.7', 3307).detail ?? '', /exposed as 10\.96\.0\.7 port 3307/);
+    equal(byAddress('10.96.0.8', 3306).target, undefined);
+    equal(byAddress('10.96.0.8', 3306, 'data/orders').target?.id, 'data/orders');
+    match(byAddress('10.96.0.7', 3306, 'data/orders').detail ?? '', /data\/orders.*data\/stock/);
   });
 
   it('refuses a server name that contradicts the listener, but not one that says nothing', () => {

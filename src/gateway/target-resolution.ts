@@ -7,6 +7,8 @@ export interface Destination {
   readonly listenerTarget?: string;
   /** Server name of a TLS-first connection. */
   readonly serverName?: string;
+  /** What the peer dialled, as the proxy in front says. */
+  readonly address?: { readonly ip: string; readonly port: number };
 }
 
 export type Resolution =
@@ -17,25 +19,29 @@ export type Resolution =
 const ISTIO_SNI = /^outbound_\.(\d+)_\.[^.]*_\.(.+)$/;
 
 /**
- * Which target a connection is for: the listener's, else the server name; both must agree when
- * both say something. Never the user or database name (design, section 4).
+ * Which target a connection is for: the listener's, else the server name, else the address that was
+ * dialled before a proxy; listener and connection must agree when both say something. Never the user or database name (design, section 4).
  */
 export function resolveTarget(policy: Policy, destination: Destination): Resolution {
-  const named = destination.serverName && byServerName(policy, destination.serverName);
+  const { serverName, address } = destination;
+  const named = serverName
+    ? byServerName(policy, serverName)
+    : address && byAddress(policy, address);
   if (destination.listenerTarget !== undefined) {
     const fixed = policy.targets.get(destination.listenerTarget);
     if (!fixed) return { detail: `target ${destination.listenerTarget} is not declared` };
     if (named && named.length > 0 && !named.includes(fixed)) {
-      return { detail: `the listener is for ${fixed.id}, the server name for ${named[0]?.id}` };
+      return { detail: `the listener is for ${fixed.id}, the connection for ${named[0]?.id}` };
     }
     return { target: fixed };
   }
-  if (!destination.serverName || !named) {
+  const said = serverName ?? (address && `${address.ip} port ${address.port}`);
+  if (!said || !named) {
     return { detail: 'the connection names no target (no server name, no fixed listener)' };
   }
   const [target, other] = named;
-  if (!target) return { detail: `no target is exposed as ${destination.serverName}` };
-  if (other) return { detail: `${destination.serverName} is exposed by more than one target` };
+  if (!target) return { detail: `no target is exposed as ${said}` };
+  if (other) return { detail: `${said} is exposed by more than one target` };
   return { target };
 }
 
@@ -49,6 +55,16 @@ function byServerName(policy: Policy, serverName: string): readonly Target[] {
       (port === undefined || target.expose.port === port) &&
       (target.expose.hostnames.some((hostname) => hostname.toLowerCase() === host) ||
         isServiceName(target, host)),
+  );
+}
+
+/** A target whose host names include the address itself, on that port. */
+function byAddress(
+  policy: Policy,
+  { ip, port }: NonNullable<Destination['address']>,
+): readonly Target[] {
+  return [...policy.targets.values()].filter(
+    ({ expose }) => expose.port === port && expose.hostnames.includes(ip),
   );
 }
 

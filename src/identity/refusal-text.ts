@@ -27,6 +27,7 @@ const COMMENTS: Partial<Record<DenialReason, string>> = {
   'certificate-not-leaf': 'the certificate is that of an authority',
   'certificate-usage': 'the certificate is not made for clients',
   'certificate-identity': 'the certificate does not name exactly one workload',
+  'proxy-identity': 'the proxy in front does not name exactly one workload of its mesh',
 };
 
 /** Without a code: what sets these apart tells which providers and tickets there are. */

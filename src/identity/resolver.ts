@@ -8,7 +8,8 @@ import type { Material, Policy } from '../policy/policy.ts';
 import { verifyBearer } from './bearer.ts';
 import { type CertificateMethod, verifyClientCertificate } from './client-certificate.ts';
 import { type FetchJson, fetchJson } from './fetch-json.ts';
-import { type IdentityResult, refusal } from './result.ts';
+import { proxiedIdentity } from './proxied-identity.ts';
+import { type IdentityResult, quote, refusal } from './result.ts';
 import { TokenSources } from './token-sources.ts';
 import { TrustBundles } from './trust-bundles.ts';
 import { parseToken } from './unverified-token.ts';
@@ -85,6 +86,13 @@ export class IdentityResolver {
     const result = await verifyBearer(text, parsed.token, source, this.#parts.clock);
     if (result.ok) this.#cache.put(text, source, result.principal, nowMs);
     return result;
+  }
+
+  /** The workload that a trusted proxy of this Cluster's mesh names. */
+  verifyProxied(ids: readonly Buffer[], clusterName: string): IdentityResult {
+    const cluster = this.#policy.clusters.get(clusterName);
+    if (cluster) return proxiedIdentity(ids, cluster, this.#parts.clock.now());
+    return refusal('proxy-identity', `there is no Cluster ${quote(clusterName)} to vouch for it`);
   }
 
   /**

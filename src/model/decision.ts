@@ -27,6 +27,7 @@ export const DENIAL_REASONS = [
   'certificate-not-leaf',
   'certificate-usage',
   'certificate-identity',
+  'proxy-identity',
   'provider-unavailable',
   'identity-changed',
   'identity-expired',

@@ -44,6 +44,7 @@ export const MYSQL_DENIALS: Readonly<Record<DenialReason, MysqlDenial>> = {
   'certificate-not-leaf': accessDenied,
   'certificate-usage': accessDenied,
   'certificate-identity': accessDenied,
+  'proxy-identity': accessDenied,
   'provider-unavailable': accessDenied,
   'identity-changed': accessDenied,
   'identity-expired': ended,
