@@ -8,7 +8,7 @@ describe('refusal text', () => {
   it('says something about every proof, and nothing about rules, targets and the gateway', () => {
     const told = DENIAL_REASONS.filter((reason) => refusalText(reason) !== 'Access denied');
     const proofs = DENIAL_REASONS.filter((reason) =>
-      /^(anonymous|token-|ticket-|certificate-|provider-)/.test(reason),
+      /^(anonymous|token-|ticket-|certificate-|proxy-|provider-)/.test(reason),
     );
     deepEqual(told, proofs);
   });
