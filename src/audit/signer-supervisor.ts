@@ -13,6 +13,10 @@ import type { WitnessOptions } from './witness-place.ts';
 
 const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
+/** Several processes offer their ends at any time; one head names them all. */
+const SIGN_INTERVAL_MS = 500;
+/** What failed once, on a full disk say, is tried again without an offer. */
+const SIGN_RETRY_MS = 2_000;
 const START_LIMIT_MS = 10_000;
 /** How long a stop waits for the last head. */
 const CLOSE_LIMIT_MS = 3_000;
@@ -45,10 +49,13 @@ export class SignerSupervisor {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #streams = new Map<string, StreamPosition>();
+  readonly #forgotten = new Set<string>();
   #child: ChildProcess | undefined;
   #ready = false;
   #signing = false;
   #changed = false;
+  #nextSignAt = 0;
+  #signTimer: Timer | undefined;
   #closing = false;
   #lastHead = 0;
   #lastSignedAt: string | undefined;
@@ -88,9 +95,16 @@ export class SignerSupervisor {
     this.#request();
   }
 
-  /** Heads from now on need not name it. */
+  /** It has ended: once its end is signed, heads need not name it. */
   forget(stream: string): void {
-    this.#streams.delete(stream);
+    this.#forgotten.add(stream);
+    this.#dropForgotten();
+  }
+
+  #dropForgotten(): void {
+    if (this.#changed || this.#signing) return;
+    for (const stream of this.#forgotten) this.#streams.delete(stream);
+    this.#forgotten.clear();
   }
 
   health(): SignerHealth {
@@ -135,6 +149,8 @@ export class SignerSupervisor {
   async #end(child: ChildProcess): Promise<void> {
     child.ref();
     child.channel?.ref();
+    this.#signTimer?.stop();
+    this.#request();
     const done = () => !this.#child || (!this.#changed && !this.#signing);
     if (!(await this.#until(done, CLOSE_LIMIT_MS))) {
       this.#log.error('audit: the last head was not signed', { problem: this.#problem });
@@ -186,7 +202,8 @@ export class SignerSupervisor {
       this.#lastSignedAt = message.time;
       this.#problem = undefined;
       this.#backoffMs = MIN_BACKOFF_MS;
-      if (this.#closing) this.#request();
+      this.#dropForgotten();
+      this.#request();
     } else if (message.type === 'witnessed') {
       this.#takeWitnessed(message);
     } else if (message.type === 'retired') {
@@ -195,6 +212,8 @@ export class SignerSupervisor {
       this.#signing = false;
       this.#changed = true;
       this.#fail(message.problem);
+      this.#nextSignAt = this.#clock.monotonic() + SIGN_RETRY_MS;
+      if (!this.#closing) this.#request();
     }
     this.#progress();
   }
@@ -219,6 +238,15 @@ export class SignerSupervisor {
 
   #request(): void {
     if (!this.#ready || this.#signing || !this.#changed) return;
+    const waitMs = this.#nextSignAt - this.#clock.monotonic();
+    if (waitMs > 0 && !this.#closing) {
+      this.#signTimer ??= this.#clock.after(waitMs, () => {
+        this.#signTimer = undefined;
+        this.#request();
+      });
+      return;
+    }
+    this.#nextSignAt = this.#clock.monotonic() + SIGN_INTERVAL_MS;
     this.#signing = true;
     this.#changed = false;
     this.#send({ type: 'sign', streams: [...this.#streams.values()] });

@@ -17,7 +17,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { type FileAudit, openFileAudit } from '../../src/audit/file-audit.ts';
-import type { SignerOptions } from '../../src/audit/signer-supervisor.ts';
+import type { Head } from '../../src/audit/heads.ts';
+import { type SignerOptions, SignerSupervisor } from '../../src/audit/signer-supervisor.ts';
 import { directorySource, fileChunks } from '../../src/audit/source.ts';
 import { verifyAudit } from '../../src/audit/verify.ts';
 import { registerAudit } from '../../src/cli/commands/audit.ts';
@@ -143,6 +144,31 @@ describe('witness', () => {
     const codes = new Set(verify(directory, witness).faults.map(({ code }) => code));
     ok(codes.has('witness-differs') || codes.has('witness-ahead'), [...codes].join());
     equal(python(directory, witness).status, 1);
+  });
+});
+
+describe('signer', () => {
+  it('names what several processes offer at once, and forgets a stream once its end is signed', async () => {
+    const { directory, keyPath } = place();
+    mkdirSync(directory);
+    const signer = new SignerSupervisor(directory, { keyPath }, systemClock, silentLog);
+    equal(await signer.start(), undefined);
+    const offer = (stream: string, seq: number) =>
+      signer.offer({ stream, seq, hash: 'a'.repeat(64), segment: '000000000001.jsonl', bytes: 1 });
+    const named = () => {
+      const [last] = readFileSync(join(directory, 'heads.jsonl'), 'utf8').split('\n').slice(-2);
+      const { streams = [] } = JSON.parse(last || '{}') as Partial<Head>;
+      return streams.map(({ stream, seq }) => `${stream} ${seq}`).join();
+    };
+    for (let seq = 1; seq <= 20; seq += 1) for (const name of ['a', 'b', 'c']) offer(name, seq);
+    signer.forget('b');
+    // Nothing more is offered, and yet all of it is signed, in few heads.
+    await until(() => named() === 'a 20,b 20,c 20', 5_000, 'the ends are named');
+    ok(signer.health().lastHead <= 3);
+    await until(() => !signer.health().behind, 5_000, 'the signer has said so');
+    offer('a', 21);
+    await until(() => named() === 'a 21,c 20', 5_000, 'the stream that ended is not named');
+    await signer.close();
   });
 });
 
