@@ -176,6 +176,25 @@ END
 if [ "$task" = test ] && ! has envoy; then
   fetch_envoy || say "Envoy could not be had; its test is skipped"
 fi
+
+# Clients of the table in docs/protocols/mysql.md that Debian lacks; without them their rows stay
+# unchecked, so nothing here is fatal.
+fetch_connector_python() {
+  [ ! -d "$clients/python" ] || return 0
+  python3 -m pip install -q --target "$clients/python" mysql-connector-python==26.10.0 >&2
+}
+fetch_go_driver() {
+  source=test/integration/clients/features.go
+  [ ! "$clients/go/features" -nt "$source" ] || return 0
+  mkdir -p "$clients/go" && cp "$source" "$clients/go/main.go" && cd "$clients/go" || return 1
+  [ -f go.mod ] || go mod init postern-clients 2>/dev/null
+  go get github.com/go-sql-driver/mysql@v1.10.1 2>/dev/null && go build -o features .
+}
+if [ "$task" = test ]; then
+  clients=$PWD/.cache/clients
+  fetch_connector_python || say "without MySQL Connector/Python (pip)"
+  (fetch_go_driver) || say "without go-sql-driver (go)"
+fi
 export PATH
 
 # Where driver tests find it.

@@ -57,6 +57,7 @@ export const DENIAL_REASONS = [
   'limit-time',
   'limit-size',
   'limit-memory',
+  'request-cancelled',
   // our own ability
   'audit-unavailable',
   'lease-unavailable',

@@ -108,6 +108,48 @@ const sqlModes: readonly BypassSequence[] = [
   },
 ]);
 
+/** One set of two texts for statement `id`. */
+const bulkOf = (id: number) => {
+  const head = Buffer.alloc(6);
+  head.writeUInt32LE(id, 0);
+  head.writeUInt16LE(128, 4);
+  const set = Buffer.from('fd00fd00000139000178', 'hex');
+  return command(COM.COM_STMT_BULK_EXECUTE, Buffer.concat([head, set]));
+};
+const bulks = ids.map(bulkOf);
+const OWN = 'SELECT note FROM shop.orders WHERE note IN (?, ?)';
+const FOREIGN = 'INSERT INTO vault.secrets (id, secret) VALUES (?, ?)';
+const LOAD = "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE shop.orders";
+
+const manyAndFiles: readonly BypassSequence[] = [
+  { note: 'bulk after a denied PREPARE', steps: [[prepare(FOREIGN)], bulks] },
+  { note: 'bulk after a denied PREPARE, pipelined', steps: [[prepare(FOREIGN), ...bulks]] },
+  {
+    note: 'bulk -1 after an allowed and a denied PREPARE',
+    steps: [[prepare(OWN), prepare(FOREIGN), bulkOf(LAST)], [bulkOf(LAST)]],
+  },
+  {
+    note: 'bulk of a closed statement',
+    steps: [[prepare(OWN), command(COM.COM_STMT_CLOSE, Buffer.of(1, 0, 0, 0)), bulkOf(1)]],
+  },
+  { note: 'bulk without sets', steps: [[prepare(OWN), bulkOf(LAST).subarray(0, 11)]] },
+  {
+    note: 'bulk with an unknown flag',
+    steps: [
+      [
+        prepare(OWN),
+        Buffer.concat([bulkOf(LAST).subarray(0, 6), Buffer.of(2), bulkOf(LAST).subarray(7)]),
+      ],
+    ],
+  },
+  { note: 'LOAD DATA LOCAL without a right or guardrail', steps: [LOAD, [query(LOAD), query(S)]] },
+  { note: 'LOAD DATA LOCAL, prepared', steps: [[prepare(LOAD), execution(LAST), bulkOf(LAST)]] },
+  {
+    note: 'a file that nobody asked for, with a statement in it',
+    steps: [[query(LOAD), query(`x\n${S}`)], [query(S)]],
+  },
+];
+
 const preparedOnes: readonly BypassSequence[] = [
   { note: 'EXECUTE after a denied PREPARE', steps: [[prepare(S)], executions] },
   { note: 'EXECUTE after a denied PREPARE, pipelined', steps: [[prepare(S), ...executions]] },
@@ -320,6 +362,7 @@ export const BYPASS_SEQUENCES: readonly BypassSequence[] = [
   ...statements,
   ...variables,
   ...preparedOnes,
+  ...manyAndFiles,
   ...defaultSchema,
   ...lexerModes,
   ...sqlModes,

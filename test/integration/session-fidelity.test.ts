@@ -104,7 +104,7 @@ describe('session fidelity', () => {
     await until(async () => (await running()) === 1, 5_000, 'it runs');
     const other = await person();
     await other.query(`KILL QUERY ${own?.['id']}`);
-    await rejects(slow, /session-killed/);
+    await rejects(slow, /request-cancelled/);
     await until(async () => (await running()) === 0, 5_000, 'it is over');
     deepEqual(await rowsOf(connection, 'SELECT 2 AS two'), [{ two: 2 }]);
     await connection.end();

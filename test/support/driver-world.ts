@@ -23,6 +23,7 @@ spec:
   privileges:
     - {tables: ["shop.*"], actions: [select, insert, update, delete, temporary]}
     - {routines: [shop.several, shop.order_count], actions: [execute]}
+  guardrails: {localInfile: Allow}
 ---
 apiVersion: postern.dev/v1alpha1
 kind: Grant
@@ -38,6 +39,7 @@ spec:
 const SQL = `
 USE shop;
 SET GLOBAL max_allowed_packet = 67108864;
+SET GLOBAL local_infile = 1;
 CREATE TABLE shop.things (id INT PRIMARY KEY AUTO_INCREMENT, k VARCHAR(64) UNIQUE, v VARCHAR(300),
   n BIGINT, d DECIMAL(30,10), t DATETIME(6), b LONGBLOB);
 CREATE TABLE shop.numbers (n INT PRIMARY KEY, pad VARCHAR(64));

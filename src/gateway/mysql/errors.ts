@@ -70,6 +70,7 @@ export const MYSQL_DENIALS: Readonly<Record<DenialReason, MysqlDenial>> = {
   'limit-time': { errno: 1969, sqlState: '70100', showsDetail: true },
   'limit-size': { errno: 1153, sqlState: '08S01', showsDetail: true },
   'limit-memory': { errno: 1041, sqlState: 'HY000', showsDetail: true },
+  'request-cancelled': { errno: 1317, sqlState: '70100', showsDetail: true },
   'audit-unavailable': unavailable,
   'lease-unavailable': unavailable,
   'lease-role-missing': unavailable,

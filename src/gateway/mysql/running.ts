@@ -87,8 +87,8 @@ export const RESPONSE_KINDS: Readonly<Record<Exclude<Answer, 'none'>, ResponseKi
 /** KILL from another connection. */
 export const CANCELLED: Denied = {
   effect: 'deny',
-  reason: 'session-killed',
-  detail: 'the request was cancelled',
+  reason: 'request-cancelled',
+  detail: 'KILL QUERY from another session of yours',
   rules: [],
 };
 
