@@ -202,7 +202,7 @@ export class WorkerProcess {
     for (const [key, count] of this.#connections) {
       for (let one = 0; one < count; one += 1) ledger.returnConnection(key);
     }
-    for (const { lease, broker } of this.#loans.values()) broker.release(lease);
+    for (const { lease, broker } of this.#loans.values()) broker.abandon(lease);
     this.#connections.clear();
     this.#loans.clear();
     if (this.#closing) return;

@@ -198,6 +198,23 @@ describe('broker', () => {
     equal(fake.accounts.size, 0);
   });
 
+  it('drops with its account what a dead process left running, unless others use it', async () => {
+    const fake = new FakeTarget();
+    const { broker } = brokerFor(fake);
+    const [one, two] = await Promise.all([broker.lend(ask()), broker.lend(ask())]);
+    broker.abandon(one);
+    await settle();
+    equal(fake.accounts.size, 1, 'the other one lives');
+    broker.abandon(two);
+    broker.abandon(two);
+    await settle();
+    equal(fake.accounts.size, 0);
+    equal(fake.calls.filter((call) => call === 'revoke').length, 1);
+    await broker.lend(ask());
+    equal(fake.accounts.size, 1);
+    await broker.stop();
+  });
+
   it('revokes until it works, and makes those who ask wait for it', async () => {
     const fake = new FakeTarget();
     const { broker, clock } = brokerFor(fake);

@@ -185,6 +185,16 @@ export class Broker {
   }
 
   /**
+   * `release` for a process that died: what it left running goes on at the target, which may not
+   * notice. The account is dropped with it, unless others use it.
+   */
+  abandon(lease: Lease): void {
+    const entry = this.#entryOf.get(lease);
+    this.release(lease);
+    if (entry?.users === 0 && entry.issued && !this.#stopped) this.#drop(entry);
+  }
+
+  /**
    * The target refused the lease's login: somebody removed or changed the account there. The next
    * `lend` makes it anew.
    */
