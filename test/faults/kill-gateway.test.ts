@@ -6,7 +6,13 @@ import { freePort } from '../support/free-port.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { Random } from '../support/random.ts';
 import { until, World } from '../support/world.ts';
-import { judgeLoad, lentAccounts, passAMinute, WriteLoad } from '../support/write-load.ts';
+import {
+  judgeLoad,
+  lentAccounts,
+  passAMinute,
+  recordTexts,
+  WriteLoad,
+} from '../support/write-load.ts';
 
 /** `FAULT_ROUNDS=20` for as many as the gate asks for. */
 const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 4);
@@ -25,8 +31,7 @@ describe(`kill -9 of the gateway under load, ${ROUNDS} times (SEED=${SEED})`, ()
     // The same ports each time: they must be free at once.
     const ports = { mesh: await freePort(), token: await freePort() };
     world.write('postern.yaml', world.settingsText(ports));
-    const text = world.policyText();
-    world.writePolicy(text.replace('  mariadb:', '  audit: {statements: Text}\n  mariadb:'));
+    recordTexts(world);
     gateway = await GatewayProcess.start(world.path('postern.yaml'));
     load = new WriteLoad(WRITERS, (writer) =>
       withToken(world, world.token(`writer-${writer % PEOPLE}`, ['analysts']), {
@@ -49,7 +54,7 @@ describe(`kill -9 of the gateway under load, ${ROUNDS} times (SEED=${SEED})`, ()
       await gateway.kill('SIGKILL');
       gateway = await GatewayProcess.start(world.path('postern.yaml'));
     }
-    await until(() => load?.connected === WRITERS, 20_000, 'all writers are back');
+    await until(() => load?.sessions.size === WRITERS, 20_000, 'all writers are back');
   });
 
   it('leaves no account behind', async () => {

@@ -60,13 +60,18 @@ export class GatewayProcess {
     return Number(this.#up?.listeners[listener]?.split(':').at(-1));
   }
 
+  /** `http://host:port` of /readyz and /metrics. */
+  get probes(): string {
+    return `http://${this.#up?.probes}`;
+  }
+
   get #up(): { listeners: Record<string, string>; probes: string } | undefined {
     const line = this.output.split('\n').find((text) => text.includes('"the gateway is up"'));
     return line === undefined ? undefined : JSON.parse(line);
   }
 
   async #isReady(): Promise<boolean> {
-    const answer = await fetch(`http://${this.#up?.probes}/readyz`).catch(() => undefined);
+    const answer = await fetch(`${this.probes}/readyz`).catch(() => undefined);
     return answer?.status === 200;
   }
 }

@@ -10,8 +10,7 @@ import type { World } from './world.ts';
 /** A session that ended without being told why. */
 interface LostSession {
   readonly writer: number;
-  /** Which process served it, as its connection id tells. */
-  readonly worker: number;
+  readonly connectionId: number;
 }
 
 /**
@@ -35,8 +34,9 @@ export class WriteLoad {
     this.#writing = Array.from({ length: writers }, (_, writer) => this.#write(writer));
   }
 
-  get connected(): number {
-    return this.#connections.size;
+  /** Connection ids of the sessions that are open, by writer. */
+  get sessions(): ReadonlyMap<number, number> {
+    return new Map([...this.#connections].map(([writer, one]) => [writer, one.threadId]));
   }
 
   /** Each writer ends after the statement under way; the sessions are closed in order. */
@@ -88,14 +88,20 @@ export class WriteLoad {
       return;
     }
     this.unanswered.add(note);
-    this.lost.push({ writer, worker: workerOf(connection.threadId) });
+    this.lost.push({ writer, connectionId: connection.threadId });
     this.#connections.delete(writer);
     connection.destroy();
   }
 }
 
+/** Has the audit keep the notes. */
+export function recordTexts(world: World): void {
+  const text = world.policyText();
+  world.writePolicy(text.replace('  mariadb:', '  audit: {statements: Text}\n  mariadb:'));
+}
+
 /** Which process gave a session this connection id. */
-function workerOf(connectionId: number): number {
+export function workerOf(connectionId: number): number {
   return connectionId % MAX_WORKERS;
 }
 
