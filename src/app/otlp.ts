@@ -101,7 +101,8 @@ async function startMetrics(options: MetricOptions): Promise<Exporting> {
     exporter: new OTLPMetricExporter(collectorOf(settings, 'metrics')),
     metricProducers: [metricProducer(sdk, values, resource, clock)],
     exportIntervalMillis: settings?.interval ?? 60_000,
-    exportTimeoutMillis: settings?.timeout ?? 10_000,
+    // An export that is not over by then would meet the next one.
+    exportTimeoutMillis: Math.min(settings?.timeout ?? 10_000, settings?.interval ?? 10_000),
   });
   const provider = new sdk.MeterProvider({ resource, readers: [reader] });
   return { stop: () => withinLimit(provider.shutdown()) };
