@@ -72,13 +72,17 @@ function configuration(groups: Readonly<Record<string, readonly string[]>>): unk
         client_name: 'Postern',
         token_endpoint_auth_method: 'none',
         application_type: 'native',
-        grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'authorization_code'],
+        grant_types: [
+          'urn:ietf:params:oauth:grant-type:device_code',
+          'authorization_code',
+          'refresh_token',
+        ],
         redirect_uris: ['http://127.0.0.1/callback'],
         response_types: ['code'],
         id_token_signed_response_alg: 'ES256',
       },
     ],
-    scopes: ['openid', 'data'],
+    scopes: ['openid', 'data', 'offline_access'],
     jwks: { keys: [signingKey()] },
     cookies: { keys: ['for one demo only'] },
     findAccount: (_context: unknown, id: string) => ({
@@ -104,6 +108,7 @@ function configuration(groups: Readonly<Record<string, readonly string[]>>): unk
       Grant: TOKEN_LIFETIME_SECONDS,
       IdToken: TOKEN_LIFETIME_SECONDS,
       Interaction: 600,
+      RefreshToken: TOKEN_LIFETIME_SECONDS,
       Session: TOKEN_LIFETIME_SECONDS,
     },
   };

@@ -19,7 +19,7 @@ export interface AuthorityClientOptions {
   /** Roots (PEM) that vouch for it; read at each call. */
   readonly roots: () => readonly string[];
   /** The proof of identity; read at each call. */
-  readonly token: () => Secret;
+  readonly token: () => Promise<Secret>;
   /** Such as `1h`; absent: what the authority gives. */
   readonly life?: string;
 }
@@ -54,9 +54,9 @@ export class AuthorityClient {
     }
   }
 
-  #call(method: 'GET' | 'POST', path: string, body?: string): Promise<string> {
+  async #call(method: 'GET' | 'POST', path: string, body?: string): Promise<string> {
     // Before the connection: a token that is not there must not look like a broken network.
-    const headers = method === 'POST' && { authorization: `Bearer ${this.#token()}` };
+    const headers = method === 'POST' && { authorization: `Bearer ${await this.#token()}` };
     const url = new URL(path, this.#o.authority);
     const ca = [...this.#o.roots()];
     return new Promise((resolve, reject) => {
@@ -86,8 +86,8 @@ export class AuthorityClient {
     });
   }
 
-  #token(): string {
-    const token = this.#o.token().reveal();
+  async #token(): Promise<string> {
+    const token = (await this.#o.token()).reveal();
     if (/^[\x21-\x7e]+$/.test(token)) return token;
     throw new PosternError('usage', {
       problem: 'The token is not one: it is empty or has spaces.',

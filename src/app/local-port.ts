@@ -19,7 +19,7 @@ export interface LocalPortOptions {
   /** Where the gateway listens, and how it proves who it is. */
   readonly gateway: Pick<MysqlLogin, 'targetName' | 'endpoint' | 'tls'>;
   /** Asked for at every connection, so that a renewed token is used at once. */
-  readonly token: () => Secret;
+  readonly token: () => Promise<Secret>;
   readonly clock: Clock;
   readonly log: Log;
   readonly deadlineMs: number;
@@ -44,7 +44,7 @@ export async function openLocalPort(options: LocalPortOptions): Promise<LocalPor
   const greeting = await probeGreeting({
     ...options.gateway,
     user: USER,
-    password: options.token(),
+    password: await options.token(),
     deadlineMs: options.deadlineMs,
     allowClearPassword: true,
   }).catch((thrown: unknown) => {
@@ -126,7 +126,7 @@ async function serve(
     const upstream = await loginMysql({
       ...options.gateway,
       user: USER,
-      password: options.token(),
+      password: await options.token(),
       ...(response.database && { database: response.database }),
       capabilities: response.capabilities,
       trackOnlyIfWanted: true,

@@ -15,7 +15,7 @@ export interface AgentOptions {
   /** PEM file with the roots that vouch for it. */
   readonly roots: string;
   readonly directory: string;
-  readonly token: () => Secret;
+  readonly token: () => Promise<Secret>;
   readonly life?: string;
   readonly health?: { readonly host: string; readonly port: number };
   readonly once: boolean;

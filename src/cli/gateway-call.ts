@@ -4,11 +4,10 @@ import { request } from 'node:http';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { readSettings } from '../config/read.ts';
-import { systemClock } from '../model/clock.ts';
 import { PosternError, problemText } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import type { CommandContext } from './command.ts';
-import { storedLogin } from './login-store.ts';
+import { freshLogin } from './login-renewal.ts';
 
 export interface GatewayOptions {
   readonly config: string;
@@ -34,10 +33,13 @@ export function gatewayOptions(command: Command): Command {
 }
 
 /**
- * The caller's token: the file given, else $POSTERN_TOKEN, else what `postern login` kept. Throws
- * `usage` when there is none.
+ * The caller's token: the file given, else $POSTERN_TOKEN, else what `postern login` kept, renewed
+ * when it ends. Rejects with `usage` when there is none.
  */
-export function callerToken(context: CommandContext, tokenFile: string | undefined): Secret {
+export async function callerToken(
+  context: CommandContext,
+  tokenFile: string | undefined,
+): Promise<Secret> {
   if (tokenFile !== undefined) {
     const file = resolve(context.cwd, tokenFile);
     try {
@@ -48,13 +50,10 @@ export function callerToken(context: CommandContext, tokenFile: string | undefin
   }
   const fromEnvironment = context.env['POSTERN_TOKEN'];
   if (fromEnvironment) return new Secret(fromEnvironment.trim());
-  const login = storedLogin(context);
-  if (login && login.expiresAt > systemClock.now()) return login.token;
-  throw new PosternError('usage', {
-    problem: login
-      ? `The token of ${login.provider} has ended; run postern login again.`
-      : 'No token: give --token-file FILE, set POSTERN_TOKEN, or run postern login.',
-  });
+  const login = await freshLogin(context);
+  if (login) return login.token;
+  const problem = 'No token: give --token-file FILE, set POSTERN_TOKEN, or run postern login.';
+  throw new PosternError('usage', { problem });
 }
 
 /** One call of the administration API. Throws `api-unreachable` or `api-refused`. */
@@ -65,7 +64,7 @@ export async function callGateway<Answer>(
   path: string,
   body?: unknown,
 ): Promise<Answer> {
-  const token = callerToken(context, options.tokenFile);
+  const token = await callerToken(context, options.tokenFile);
   const socketPath = administrationSocket(context, options);
   const { status, text } = await call(socketPath, { method, path, body }, token);
   const answer = parse(text, socketPath) as Answer & { error?: string };

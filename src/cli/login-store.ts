@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSy
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { PublicClient } from '../identity/device-login.ts';
 import { PosternError, problemText } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import type { CommandContext } from './command.ts';
@@ -13,12 +14,33 @@ export interface StoredLogin {
   readonly token: Secret;
   /** ms since the epoch. */
   readonly expiresAt: number;
+  readonly renewal?: LoginRenewal;
+}
+
+/** How a login gets its next token, wherever the declaration is by then. */
+export interface LoginRenewal {
+  readonly client: PublicClient;
+  readonly refreshToken: Secret;
+  /** Which of the provider's tokens it is. */
+  readonly use: 'access' | 'id';
 }
 
 const fileSchema = z.strictObject({
   provider: z.string(),
   token: z.string(),
   expiresAt: z.number(),
+  renewal: z
+    .strictObject({
+      client: z.strictObject({
+        issuer: z.string(),
+        clientId: z.string(),
+        resource: z.string().optional(),
+        ca: z.string().optional(),
+      }),
+      refreshToken: z.string(),
+      use: z.enum(['access', 'id']),
+    })
+    .optional(),
 });
 
 /** Bits of a file's mode that let anybody but its owner in. */
@@ -31,12 +53,21 @@ export function loginDirectory(context: CommandContext): string {
   return join(state, 'postern', 'login');
 }
 
+export function loginFile(context: CommandContext, provider: string): string {
+  return join(loginDirectory(context), `${provider}.json`);
+}
+
 /** Writes the token where only its owner can read it (mode 0600); returns the file. */
 export function saveLogin(context: CommandContext, login: StoredLogin): string {
   const directory = loginDirectory(context);
-  const file = join(directory, `${login.provider}.json`);
-  const { provider, expiresAt } = login;
-  const text = `${JSON.stringify({ provider, token: login.token.reveal(), expiresAt })}\n`;
+  const file = loginFile(context, login.provider);
+  const { token, renewal, ...rest } = login;
+  const content = {
+    ...rest,
+    token: token.reveal(),
+    ...(renewal && { renewal: { ...renewal, refreshToken: renewal.refreshToken.reveal() } }),
+  };
+  const text = `${JSON.stringify(content)}\n`;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     // A new file each time: an old one's looser mode would stay.
@@ -44,7 +75,7 @@ export function saveLogin(context: CommandContext, login: StoredLogin): string {
     writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' });
     renameSync(temporary, file);
   } catch (cause) {
-    throw new PosternError('file-unreadable', { file, problem: problemText(cause) }, cause);
+    throw new PosternError('file-unwritable', { file, problem: problemText(cause) }, cause);
   }
   return file;
 }
@@ -75,8 +106,20 @@ function readLogin(file: string): StoredLogin {
     if ((statSync(file).mode & OTHERS) !== 0) {
       throw new Error(`others can read it; run: chmod 600 ${file}`);
     }
-    const { provider, token, expiresAt } = fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-    return { provider, token: new Secret(token), expiresAt };
+    const read = fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    const { provider, token, expiresAt, renewal } = read;
+    return {
+      provider,
+      token: new Secret(token),
+      expiresAt,
+      ...(renewal && {
+        renewal: {
+          client: renewal.client as PublicClient,
+          refreshToken: new Secret(renewal.refreshToken),
+          use: renewal.use,
+        },
+      }),
+    };
   } catch (cause) {
     const problem = cause instanceof z.ZodError ? 'it is not a stored login' : problemText(cause);
     throw new PosternError('file-unreadable', { file, problem }, cause);

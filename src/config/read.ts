@@ -54,7 +54,7 @@ export function parseAuthoritySettings(text: string, file: string): AuthoritySet
 }
 
 /** Throws `config-invalid` with every fault and its line. */
-function parseYaml<Schema extends z.ZodType>(
+export function parseYaml<Schema extends z.ZodType>(
   schema: Schema,
   text: string,
   file: string,

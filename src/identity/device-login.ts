@@ -1,16 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as oidc from 'openid-client';
 import { Agent, fetch } from 'undici';
+import { Secret } from '../model/secret.ts';
 import { permittedUrl } from './fetch-json.ts';
 
-export interface DeviceLogin {
+/** A public client at an issuer. */
+export interface PublicClient {
   readonly issuer: string;
   readonly clientId: string;
-  readonly scopes: readonly string[];
   readonly resource?: string;
   /** Root certificates (PEM) to trust besides the built-in ones. */
   readonly ca?: string;
 }
+
+export interface DeviceLogin extends PublicClient {
+  readonly scopes: readonly string[];
+  /** Ask for a refresh token where the provider says that it gives some. */
+  readonly refresh: boolean;
+}
+
+/** What a provider gave; the tokens that may be JWTs, access token first. */
+export interface GivenTokens {
+  readonly tokens: readonly { readonly use: 'access' | 'id'; readonly text: string }[];
+  readonly refreshToken?: Secret;
+}
+
+const OFFLINE_ACCESS = 'offline_access';
 
 /** What the person must do in a browser. */
 export interface DevicePrompt {
@@ -23,22 +38,19 @@ export interface DevicePrompt {
 }
 
 /**
- * OAuth device authorization (RFC 8628) as a public client. Resolves with the tokens that may be
- * JWTs, access token first; rejects when the provider or the person says no, or on `signal`.
+ * OAuth device authorization (RFC 8628) as a public client. Rejects when the provider or the person
+ * says no, or on `signal`.
  */
 export async function deviceLogin(
   login: DeviceLogin,
   prompt: (what: DevicePrompt) => void,
   signal: AbortSignal,
-): Promise<readonly string[]> {
-  const issuer = permittedUrl(login.issuer);
-  if (!issuer) throw new Error(`${login.issuer} is not https (http is for loopback only)`);
-  const configuration = await oidc.discovery(issuer, login.clientId, undefined, oidc.None(), {
-    execute: issuer.protocol === 'http:' ? [oidc.allowInsecureRequests] : [],
-    ...(login.ca !== undefined && { [oidc.customFetch]: fetchTrusting(login.ca) }),
-  });
+): Promise<GivenTokens> {
+  const configuration = await discover(login);
+  const { scopes_supported: offered = [] } = configuration.serverMetadata();
+  const offline = login.refresh && offered.includes(OFFLINE_ACCESS) ? [OFFLINE_ACCESS] : [];
   const device = await oidc.initiateDeviceAuthorization(configuration, {
-    scope: login.scopes.join(' '),
+    scope: [...new Set([...login.scopes, ...offline])].join(' '),
     ...(login.resource !== undefined && { resource: login.resource }),
   });
   prompt({
@@ -53,7 +65,34 @@ export async function deviceLogin(
   const tokens = await oidc.pollDeviceAuthorizationGrant(configuration, device, parameters, {
     signal,
   });
-  return [tokens.access_token, tokens.id_token].filter((token) => token !== undefined);
+  return given(tokens);
+}
+
+/** New tokens for a refresh token (RFC 6749 section 6), which may be replaced by another. */
+export async function refreshLogin(client: PublicClient, token: Secret): Promise<GivenTokens> {
+  const configuration = await discover(client);
+  const parameters = client.resource === undefined ? {} : { resource: client.resource };
+  return given(await oidc.refreshTokenGrant(configuration, token.reveal(), parameters));
+}
+
+function given(answer: oidc.TokenEndpointResponse): GivenTokens {
+  const { access_token: access, id_token: id, refresh_token: refresh } = answer;
+  return {
+    tokens: [
+      { use: 'access', text: access },
+      ...(id === undefined ? [] : [{ use: 'id', text: id } as const]),
+    ],
+    ...(refresh !== undefined && { refreshToken: new Secret(refresh) }),
+  };
+}
+
+async function discover(client: PublicClient): Promise<oidc.Configuration> {
+  const issuer = permittedUrl(client.issuer);
+  if (!issuer) throw new Error(`${client.issuer} is not https (http is for loopback only)`);
+  return oidc.discovery(issuer, client.clientId, undefined, oidc.None(), {
+    execute: issuer.protocol === 'http:' ? [oidc.allowInsecureRequests] : [],
+    ...(client.ca !== undefined && { [oidc.customFetch]: fetchTrusting(client.ca) }),
+  });
 }
 
 function fetchTrusting(ca: string): oidc.CustomFetch {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { equal, match, ok, rejects } from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { after, before, describe, it } from 'node:test';
@@ -141,6 +142,33 @@ describe('postern connect', () => {
     match(tunnel?.err ?? '', /The declaration here has faults/);
     await close();
     world.writePolicy(text);
+  });
+
+  it('keeps where a Target is for the next time, when asked to and when it works', async () => {
+    const short = (...more: string[]) =>
+      runCliProcess(['connect', 'orders', '--token-file', 'ada', ...more], {
+        cwd: world.directory,
+      });
+    const nowhere = ['--gateway', `127.0.0.1:${await freePort()}`, '--ca', 'server-ca.pem'];
+    equal((await short(...nowhere, '--save', '--', 'true')).code, 3);
+    match((await short('--', 'true')).err, /--gateway, or set POSTERN_GATEWAY; --save keeps it/);
+    const saved = await run(['--save', '--', 'true']);
+    equal(saved.code, 0, saved.err);
+    match(saved.err, /^Kept for orders in .*\.config\/postern\/connect\.yaml\.$/m);
+    const sql = 'SELECT COUNT(*) FROM orders';
+    const again = await short('--', 'mariadb', '--skip-ssl', '-N', 'shop', '-e', sql);
+    equal(again.out, '3\n', again.err);
+    const port = await freePort();
+    tunnel = new CliProcess([...words('--token-file', 'ada', '--port', String(port), '--save')], {
+      cwd: world.directory,
+    });
+    await tunnel.printed(LISTENING);
+    await close();
+    tunnel = new CliProcess(['connect', 'orders', '--token-file', 'ada'], { cwd: world.directory });
+    equal(Number((await tunnel.printed(LISTENING))[1]), port);
+    equal((await short('--', 'true')).code, 0, 'a command takes a port of its own');
+    await close();
+    rmSync(world.path('.config'), { recursive: true });
   });
 
   it('tells where it listens as JSON', async () => {

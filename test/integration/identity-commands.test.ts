@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -24,6 +25,7 @@ import { registerLogin } from '../../src/cli/commands/login.ts';
 import { registerWhoami } from '../../src/cli/commands/whoami.ts';
 import { PosternError } from '../../src/model/errors.ts';
 import { type Authority, createAuthority } from '../support/certs.ts';
+import { runCliProcess } from '../support/cli-process.ts';
 import { startIdp, type TestIdp } from '../support/idp.ts';
 
 let directory: string;
@@ -124,6 +126,12 @@ async function run(
 const whoami = (words: readonly string[], env: Record<string, string> = {}) =>
   run(registerWhoami, ['whoami', ...words], { env });
 
+const whoamiProcess = () =>
+  runCliProcess(['whoami'], {
+    cwd: directory,
+    env: { XDG_STATE_HOME: join(directory, 'state') },
+  });
+
 /** Plays the person at the browser as soon as the address is shown. */
 function login(words: readonly string[], person: string): Promise<Ran> {
   return run(registerLogin, ['login', ...words], {
@@ -180,6 +188,55 @@ describe('identity-commands', () => {
       /data\/orders +allow +reader +Grant\/data\/analysts-read \(policy\/all\.yaml:\d+\)/,
     );
     assert.match(out, /Next: postern connect orders/);
+  });
+
+  it('renews what is kept, once for all who ask at the same time', async () => {
+    const file = join(directory, 'state/postern/login/people.json');
+    const kept = () => JSON.parse(readFileSync(file, 'utf8'));
+    const first = kept();
+    assert.ok(first.renewal.refreshToken.length > 20);
+    assert.equal(first.renewal.use, 'access');
+    const end = () => writeFileSync(file, JSON.stringify({ ...kept(), expiresAt: Date.now() - 1 }));
+    end();
+    const answers = await Promise.all(Array.from({ length: 5 }, () => whoami([])));
+    for (const { code, out } of answers) {
+      assert.equal(code, 0, String(code));
+      assert.match(out, /^user\/people\/ada\n/);
+    }
+    const second = kept();
+    assert.notEqual(second.token, first.token);
+    assert.ok(second.expiresAt > Date.now());
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.deepEqual(readdirSync(join(directory, 'state/postern/login')), ['people.json']);
+    end();
+    const processes = await Promise.all([1, 2, 3].map(() => whoamiProcess()));
+    for (const { code, err } of processes) assert.equal(code, 0, err);
+    assert.notEqual(kept().token, second.token);
+  });
+
+  it('says so when it cannot be renewed, and uses what is still good', async () => {
+    const file = join(directory, 'state/postern/login/people.json');
+    const text = readFileSync(file, 'utf8');
+    const broken = (over: object) => {
+      const kept = JSON.parse(text);
+      const renewal = { ...kept.renewal, refreshToken: 'withdrawn' };
+      writeFileSync(file, JSON.stringify({ ...kept, renewal, ...over }));
+    };
+    broken({ expiresAt: Date.now() + 30_000 });
+    assert.equal((await whoami([])).code, 0);
+    broken({ expiresAt: Date.now() - 1 });
+    const { code } = await whoami([]);
+    assert.match(
+      String(code),
+      /^usage: The token of people has ended and was not renewed: .*login/,
+    );
+    assert.ok(!String(code).includes('withdrawn'));
+    broken({ expiresAt: Date.now() - 1, renewal: undefined });
+    assert.match(String((await whoami([])).code), /^usage: The token of people has ended; run/);
+    writeFileSync(file, text);
+    const { out } = await login(['people', '--no-refresh'], 'ada');
+    assert.ok(!out.includes('by itself'));
+    assert.equal(JSON.parse(readFileSync(file, 'utf8')).renewal, undefined);
   });
 
   it('refuses a stored token that others can read', async () => {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import type { LocalPort } from '../../app/local-port.ts';
+import { readClientPlace, saveClientPlace } from '../../config/client-profile.ts';
 import { systemClock } from '../../model/clock.ts';
 import { PosternError, problemText } from '../../model/errors.ts';
 import { silentLog } from '../../model/log.ts';
@@ -19,6 +21,7 @@ interface ConnectOptions {
   readonly port?: string;
   readonly tokenFile?: string;
   readonly policy?: string;
+  readonly save?: boolean;
   readonly json?: boolean;
 }
 
@@ -36,6 +39,7 @@ export const registerConnect: RegisterCommand = (program, context, run) => {
     .option('--port <port>', 'local port (default: localPort of the Target, else a free one)')
     .option('--policy <path>', 'declaration with the Target (default: as for check, if any)')
     .option('--token-file <file>', 'file with your token (default: $POSTERN_TOKEN, then login)')
+    .option('--save', 'keep --gateway, --ca, --server-name and --port for the next time')
     .option('--json', 'print where it listens as JSON')
     .addHelpText(
       'after',
@@ -43,7 +47,11 @@ export const registerConnect: RegisterCommand = (program, context, run) => {
 Without a command the port stays open until Ctrl-C. With one, the command is run
 against a port of its own and its exit code is passed on:
 
-  postern connect orders --gateway db.example:3306 --ca ca.pem -- mariadb shop
+  postern connect orders --gateway db.example:3306 --ca ca.pem --save -- mariadb shop
+  postern connect orders -- mariadb shop
+
+What is not given is taken from the environment, then from what --save kept in
+$XDG_CONFIG_HOME/postern/connect.yaml (~/.config/postern/connect.yaml).
 
 The command finds the port in $POSTERN_HOST and $POSTERN_PORT; mariadb, mysql, their
 dump and admin tools get it as options. The port is on 127.0.0.1 only, without TLS;
@@ -62,18 +70,24 @@ async function connect(
   options: ConnectOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const gateway = given('--gateway', options.gateway, 'POSTERN_GATEWAY', context);
-  const ca = given('--ca', options.ca, 'POSTERN_CA', context);
+  const profile = profileFile(context);
+  const kept = readClientPlace(profile, name);
+  const gateway = given('--gateway', options.gateway, 'POSTERN_GATEWAY', kept.gateway, context);
+  const ca = given('--ca', options.ca, 'POSTERN_CA', kept.ca, context);
+  const serverName = options.serverName ?? kept.serverName;
+  const port = options.port === undefined ? undefined : portNumber(options.port);
+  const stable = command.length === 0;
   const { openLocalPort } = await import('../../app/local-port.ts');
   const local = await openLocalPort({
-    port: await localPort(name, command.length === 0, options, context),
+    port:
+      port ?? (stable ? kept.port : undefined) ?? (await localPort(name, stable, options, context)),
     gateway: {
       targetName: name,
       endpoint: endpoint(gateway),
       tls: {
         mode: 'verified',
         ca: readText(resolve(context.cwd, ca)),
-        ...(options.serverName !== undefined && { serverName: options.serverName }),
+        ...(serverName !== undefined && { serverName }),
       },
     },
     token: () => callerToken(context, options.tokenFile),
@@ -85,6 +99,17 @@ async function connect(
     deadlineMs: LOGIN_DEADLINE_MS,
   });
   try {
+    // Only now: what led nowhere is not worth keeping.
+    if (options.save) {
+      const stablePort = port ?? kept.port;
+      saveClientPlace(profile, name, {
+        gateway,
+        ca: resolve(context.cwd, ca),
+        ...(serverName !== undefined && { serverName }),
+        ...(stablePort !== undefined && { port: stablePort }),
+      });
+      context.err(`Kept for ${name} in ${profile}.`);
+    }
     if (command.length > 0) return await runOn(local, command, context);
     say(name, local, options, context);
     await new Promise<void>((stopped) => {
@@ -127,21 +152,28 @@ function given(
   option: string,
   value: string | undefined,
   variable: string,
+  kept: string | undefined,
   { env }: CommandContext,
 ): string {
-  const found = value ?? env[variable];
+  const found = value ?? (env[variable] || kept);
   if (found) return found;
-  throw new PosternError('usage', { problem: `Give ${option}, or set ${variable}.` });
+  throw new PosternError('usage', {
+    problem: `Give ${option}, or set ${variable}; --save keeps it for the next time.`,
+  });
+}
+
+function profileFile({ env }: CommandContext): string {
+  const home = env['HOME'] ?? homedir();
+  return join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'postern', 'connect.yaml');
 }
 
 /** 0 takes any free port: several commands at once must not meet on the declared one. */
 async function localPort(
   name: string,
   stable: boolean,
-  options: ConnectOptions,
+  options: Pick<ConnectOptions, 'policy'>,
   context: CommandContext,
 ): Promise<number> {
-  if (options.port !== undefined) return portNumber(options.port);
   const paths = options.policy === undefined ? declarationAtHand(context) : [options.policy];
   if (!stable || !paths) return 0;
   const { policy } = await loadPolicy(paths, { cwd: context.cwd });

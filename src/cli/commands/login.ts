@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readMaterial } from '../../app/material.ts';
-import type { DeviceLogin, DevicePrompt } from '../../identity/device-login.ts';
+import type { DeviceLogin, DevicePrompt, GivenTokens } from '../../identity/device-login.ts';
 import { IdentityResolver } from '../../identity/resolver.ts';
 import { systemClock } from '../../model/clock.ts';
 import { PosternError, problemText } from '../../model/errors.ts';
@@ -16,6 +16,7 @@ import { saveLogin } from '../login-store.ts';
 interface LoginOptions extends Pick<AskingOptions, 'policy'> {
   readonly clientId?: string;
   readonly scope?: readonly string[];
+  readonly refresh: boolean;
 }
 
 /** The person has as long as the provider's code lives, and never longer than this. */
@@ -28,9 +29,15 @@ export const registerLogin: RegisterCommand = (program, context, run) => {
     .option('--policy <path...>', 'declaration (default: "policy:" of ./postern.yaml, ./policy)')
     .option('--client-id <id>', 'public client to log in with (default: `login` of the provider)')
     .option('--scope <scope...>', 'scopes to ask for (default: `login` of the provider)')
+    .option('--no-refresh', 'keep no refresh token')
     .addHelpText(
       'after',
-      '\n  postern login people\n\nThe token is kept in $XDG_STATE_HOME/postern/login (~/.local/state/postern/login), readable\nby you alone, until it ends. Nothing else is kept: no refresh token, no password.',
+      `
+  postern login people
+
+The token is kept in $XDG_STATE_HOME/postern/login (~/.local/state/postern/login), readable
+by you alone. With it a refresh token, where the provider gives one (scope offline_access):
+other commands get the next token with it, without asking you. Delete the file to log out.`,
     )
     .action((name: string | undefined, options: LoginOptions) =>
       run(() => login(name, options, context)),
@@ -44,16 +51,25 @@ async function login(
 ): Promise<ExitCode> {
   const policy = await askedPolicy(options, context);
   const provider = chosenProvider(policy, name);
-  const tokens = await tokensFrom(provider, requestFor(provider, options), context);
-  const found = await firstAccepted(policy, tokens);
+  const request = requestFor(provider, options);
+  const given = await tokensFrom(provider, request, context);
+  const found = await firstAccepted(policy, given.tokens);
   if (!found.principal) {
     context.err(`${provider.name} gave no token that this declaration accepts:`);
     for (const problem of found.problems) context.err(printable(`  ${problem}`));
     return 1;
   }
   const { id, expiresAt } = found.principal;
-  const file = saveLogin(context, { provider: provider.name, token: found.token, expiresAt });
-  context.out(printable(`You are ${id} until ${new Date(expiresAt).toISOString()}.`));
+  const { token, use } = found;
+  const { refreshToken } = given;
+  const { issuer, clientId, resource, ca } = request;
+  const optional = { ...(resource !== undefined && { resource }), ...(ca !== undefined && { ca }) };
+  const client = { issuer, clientId, ...optional };
+  const renewal = refreshToken && options.refresh && { client, refreshToken, use };
+  const login = { provider: provider.name, token, expiresAt, ...(renewal && { renewal }) };
+  const file = saveLogin(context, login);
+  const after = renewal ? '; the next token is asked for by itself' : '';
+  context.out(printable(`You are ${id} until ${new Date(expiresAt).toISOString()}${after}.`));
   context.out(`Kept in ${file}\n\nNext: postern whoami, or postern connect TARGET`);
   return 0;
 }
@@ -88,6 +104,7 @@ function requestFor(provider: IdentityProvider, options: LoginOptions): DeviceLo
   return {
     issuer,
     clientId,
+    refresh: options.refresh,
     scopes: options.scope ?? provider.login?.scopes ?? ['openid'],
     ...(resource !== undefined && { resource }),
     ...(provider.ca && { ca: readMaterial(provider.ca) }),
@@ -98,7 +115,7 @@ async function tokensFrom(
   provider: IdentityProvider,
   request: DeviceLogin,
   context: CommandContext,
-): Promise<readonly string[]> {
+): Promise<GivenTokens> {
   // Only here: a gateway has no need of an OAuth client in its memory.
   const { deviceLogin } = await import('../../identity/device-login.ts');
   const say = (what: DevicePrompt) => context.out(printableLines(what));
@@ -120,17 +137,17 @@ function printableLines(what: DevicePrompt): string {
 }
 
 type Accepted =
-  | { readonly principal: Principal; readonly token: Secret }
+  | { readonly principal: Principal; readonly token: Secret; readonly use: 'access' | 'id' }
   | { readonly principal?: never; readonly problems: readonly string[] };
 
-async function firstAccepted(policy: Policy, tokens: readonly string[]): Promise<Accepted> {
+async function firstAccepted(policy: Policy, tokens: GivenTokens['tokens']): Promise<Accepted> {
   const clock = systemClock;
   const resolver = new IdentityResolver({ policy, clock, log: silentLog, readMaterial });
   const problems: string[] = [];
-  for (const text of tokens) {
+  for (const { use, text } of tokens) {
     const token = new Secret(text);
     const result = await resolver.verifyToken(token);
-    if (result.ok) return { principal: result.principal, token };
+    if (result.ok) return { principal: result.principal, token, use };
     problems.push(`${result.detail} [${result.reason}]`);
   }
   return { problems };

@@ -15,7 +15,7 @@ import { type AskingOptions, askedPolicy, askingOptions } from '../asking.ts';
 import { printable } from '../audit-text.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
 import { identityReport, reportJson, reportText } from '../identity-report.ts';
-import { storedLogin } from '../login-store.ts';
+import { freshLogin } from '../login-renewal.ts';
 
 interface WhoamiOptions extends AskingOptions {
   readonly tokenFile?: string;
@@ -75,7 +75,7 @@ async function identify(
     log: silentLog,
     readMaterial,
   });
-  if (options.cert === undefined) return resolver.verifyToken(tokenOf(options, context));
+  if (options.cert === undefined) return resolver.verifyToken(await tokenOf(options, context));
   const file = resolve(context.cwd, options.cert);
   const chain = readWith(file, parseCertificates);
   if (options.key !== undefined) {
@@ -89,7 +89,7 @@ async function identify(
   return resolver.verifyCertificateChain(chain, 'client-certificate');
 }
 
-function tokenOf(options: WhoamiOptions, context: CommandContext): Secret {
+async function tokenOf(options: WhoamiOptions, context: CommandContext): Promise<Secret> {
   if (options.tokenFile !== undefined) {
     return readWith(resolve(context.cwd, options.tokenFile), (text) => new Secret(text.trim()));
   }
@@ -99,7 +99,7 @@ function tokenOf(options: WhoamiOptions, context: CommandContext): Secret {
   if (options.tokenEnv !== undefined) {
     throw new PosternError('usage', { problem: `The environment variable ${name} is not set.` });
   }
-  const login = storedLogin(context, options.provider);
+  const login = await freshLogin(context, options.provider);
   if (login) return login.token;
   throw new PosternError('usage', {
     problem:
