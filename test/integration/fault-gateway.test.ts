@@ -283,7 +283,7 @@ describe('a gateway with faults', () => {
       const otherAudit = 'audit: {directory: audit-2}';
       await rejects(
         start(`${world.settingsText()}\n${otherAudit}`),
-        /postern\.sock.*another gateway/,
+        /postern\.sock.*another process/,
       );
       await rejects(
         start(`${world.settingsText(ports)}\n${elsewhere}\n${otherAudit}`),
