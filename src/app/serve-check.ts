@@ -28,13 +28,21 @@ export function serveProblems(settings: Settings, policy: Policy): ServeProblems
   const bundles = [...policy.clusters.values()].flatMap(({ name, bundle }) =>
     unfit(`Cluster/${name} bundle`, bundle, parseCertificates),
   );
+  const reviews = [...policy.clusters.values()].flatMap(({ name, serviceAccountTokens }) => {
+    const review = serviceAccountTokens?.tokenReview;
+    if (!review) return [];
+    return [
+      ...unfit(`Cluster/${name} tokenReview ca`, review.ca, parseCertificates),
+      ...unfit(`Cluster/${name} tokenReview token`, review.token),
+    ];
+  });
   const providers = [...policy.providers.values()].flatMap(({ name, ca }) =>
     ca ? unfit(`IdentityProvider/${name} ca`, ca, parseCertificates) : [],
   );
   const targets = [...policy.targets.values()].flatMap(filesOfTarget);
   return {
     settings: [...sections, ...idleListeners(settings.listeners, policy)],
-    files: [...pairs, ...bundles, ...providers, ...targets],
+    files: [...pairs, ...bundles, ...reviews, ...providers, ...targets],
   };
 }
 

@@ -24,7 +24,8 @@ export function isSamePrincipal(one: Principal, other: Principal): boolean {
 }
 
 function relevant(principal: Principal, names: readonly string[]): unknown {
-  const { claims, expiresAt: _end, method: _method, onBehalfOf, ...facts } = principal;
+  const { claims, expiresAt: _end, method: _method, anchor: _anchor, ...rest } = principal;
+  const { onBehalfOf, ...facts } = rest;
   if ('displayName' in facts) delete (facts as { displayName?: string }).displayName;
   return {
     facts,

@@ -5,6 +5,7 @@ import type { ClaimValue } from '../model/principal.ts';
 import type { IssuerKeys, VerificationKey } from './issuer-keys.ts';
 import type { Description } from './presets/preset.ts';
 import { type IdentityRefusal, type IdentityResult, quote, quoteList, refusal } from './result.ts';
+import type { TokenReview } from './token-review.ts';
 import { type Claims, SIGNATURE_ALGORITHMS, type UnverifiedToken } from './unverified-token.ts';
 
 /** How far the clocks of a provider and ours may be apart. */
@@ -21,11 +22,14 @@ export interface TokenSource {
   /** Equal for two revisions that read a token alike, whatever audiences and issuers they add. */
   readonly meaning: string;
   readonly describe: (claims: Claims) => Description;
+  /** The issuer is asked about each token besides, or instead of the check of the signature. */
+  readonly review?: TokenReview;
 }
 
 /**
  * Verifies a token against the source its issuer belongs to: key, signature, audience, times,
- * claims, in this order, so that nothing a stranger wrote is believed before the signature is.
+ * claims, in this order, so that nothing a stranger wrote is believed before the signature is. A
+ * review by the issuer comes last, or first where it takes the place of the signature.
  */
 export async function verifyBearer(
   text: string,
@@ -33,18 +37,18 @@ export async function verifyBearer(
   source: TokenSource,
   clock: Clock,
 ): Promise<IdentityResult> {
-  const found = await source.keys.find(token);
-  if (!found.ok) return found;
-  const signed = await isSigned(text, found.keys);
-  if (!signed) {
-    const key = token.keyId === undefined ? 'any key' : `key ${quote(token.keyId)}`;
-    return refusal('token-signature', `the signature is not by ${key} of ${source.owner}`);
-  }
   const { claims } = token;
+  const { review } = source;
+  const unproven = review?.alone
+    ? await review.check(text, claims.sub)
+    : await signatureProblem(text, token, source);
+  if (unproven) return unproven;
   const unfit = audienceProblem(claims, source) ?? timeProblem(claims, clock.now());
   if (unfit) return unfit;
   const description = source.describe(claims);
   if (!description.ok) return description;
+  const refused = review && !review.alone ? await review.check(text, claims.sub) : undefined;
+  if (refused) return refused;
   const proof = {
     method: 'token',
     verifiedBy: source.name,
@@ -58,6 +62,18 @@ export async function verifyBearer(
     },
   } as const;
   return { ok: true, principal: { ...description.described, ...proof } };
+}
+
+async function signatureProblem(
+  text: string,
+  token: UnverifiedToken,
+  source: TokenSource,
+): Promise<IdentityRefusal | undefined> {
+  const found = await source.keys.find(token);
+  if (!found.ok) return found;
+  if (await isSigned(text, found.keys)) return undefined;
+  const key = token.keyId === undefined ? 'any key' : `key ${quote(token.keyId)}`;
+  return refusal('token-signature', `the signature is not by ${key} of ${source.owner}`);
 }
 
 async function isSigned(text: string, keys: readonly VerificationKey[]): Promise<boolean> {

@@ -20,15 +20,50 @@ export type FetchJson = (url: string, options: FetchOptions) => Promise<unknown>
  * limits hold for the whole exchange.
  */
 export const fetchJson: FetchJson = async (url, options) => {
+  const ca = options.ca === undefined ? undefined : [...(await builtInRoots()), options.ca];
+  return exchange(url, { method: 'GET' }, ca, options.timeoutMs ?? TIMEOUT_MS);
+};
+
+export interface PostOptions {
+  /** The only root certificates (PEM) that are trusted. */
+  readonly ca: string;
+  readonly bearer: string;
+  readonly body: unknown;
+  readonly timeoutMs: number;
+}
+
+/** Posts JSON and gets JSON, with the same limits; what is sent is a secret, so https alone. */
+export type PostJson = (url: string, options: PostOptions) => Promise<unknown>;
+
+export const postJson: PostJson = async (url, { ca, bearer, body, timeoutMs }) => {
+  if (!url.startsWith('https:')) throw new Error(`${url} is not https`);
+  const headers = { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' };
+  const sent = { method: 'POST' as const, headers, body: JSON.stringify(body) };
+  return exchange(url, sent, [ca], timeoutMs);
+};
+
+interface Sent {
+  readonly method: 'GET' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+async function exchange(
+  url: string,
+  { method, headers, body }: Sent,
+  ca: string[] | undefined,
+  timeoutMs: number,
+): Promise<unknown> {
   const address = permittedUrl(url);
   if (!address) throw new Error(`${url} is not https (http is for loopback only)`);
-  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
-  const text = await get(address, {
+  const options = {
     agent: false,
-    headers: { accept: 'application/json' },
+    method,
+    headers: { accept: 'application/json', ...headers },
     signal: AbortSignal.timeout(timeoutMs),
-    ...(options.ca !== undefined && { ca: [...(await builtInRoots()), options.ca] }),
-  }).catch((cause: unknown) => {
+    ...(ca && { ca }),
+  };
+  const text = await call(address, options, body).catch((cause: unknown) => {
     const late = cause instanceof Error && cause.name === 'AbortError';
     throw late ? new Error(`${url} did not answer within ${timeoutMs} ms`, { cause }) : cause;
   });
@@ -37,7 +72,7 @@ export const fetchJson: FetchJson = async (url, options) => {
   } catch (cause) {
     throw new Error(`${url} did not answer with JSON`, { cause });
   }
-};
+}
 
 /** Undefined unless keys may be fetched from there. */
 export function permittedUrl(text: string): URL | undefined {
@@ -49,7 +84,8 @@ export function permittedUrl(text: string): URL | undefined {
   return url.protocol === 'http:' && loopback ? url : undefined;
 }
 
-function get(url: URL, options: RequestOptions): Promise<string> {
+function call(url: URL, options: RequestOptions, body?: string): Promise<string> {
+  const expected = options.method === 'POST' ? [200, 201] : [200];
   const request = url.protocol === 'https:' ? requestTls : requestPlain;
   return new Promise((resolve, reject) => {
     const sent = request(url, options, (response) => {
@@ -59,7 +95,7 @@ function get(url: URL, options: RequestOptions): Promise<string> {
       };
       const status = response.statusCode ?? 0;
       if (status >= 300 && status < 400) return fail('redirects, which is not followed');
-      if (status !== 200) return fail(`answered HTTP status ${status}`);
+      if (!expected.includes(status)) return fail(`answered HTTP status ${status}`);
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
@@ -71,7 +107,7 @@ function get(url: URL, options: RequestOptions): Promise<string> {
       response.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
     });
     sent.on('error', reject);
-    sent.end();
+    sent.end(body);
   });
 }
 

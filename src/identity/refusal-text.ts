@@ -35,6 +35,7 @@ const ALIKE: Partial<Record<DenialReason, string>> = {
   'token-issuer-unknown': NOT_BELIEVED,
   'token-key-unknown': NOT_BELIEVED,
   'token-signature': NOT_BELIEVED,
+  'token-reviewed': NOT_BELIEVED,
   'provider-unavailable': NOT_BELIEVED,
   'ticket-unknown': WRONG_TICKET,
   'ticket-secret': WRONG_TICKET,

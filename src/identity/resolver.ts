@@ -7,9 +7,10 @@ import type { Secret } from '../model/secret.ts';
 import type { Material, Policy } from '../policy/policy.ts';
 import { verifyBearer } from './bearer.ts';
 import { type CertificateMethod, verifyClientCertificate } from './client-certificate.ts';
-import { type FetchJson, fetchJson } from './fetch-json.ts';
+import { type FetchJson, fetchJson, type PostJson, postJson } from './fetch-json.ts';
 import { proxiedIdentity } from './proxied-identity.ts';
 import { type IdentityResult, quote, refusal } from './result.ts';
+import { REVIEW_KEEP_MS } from './token-review.ts';
 import { TokenSources } from './token-sources.ts';
 import { TrustBundles } from './trust-bundles.ts';
 import { parseToken } from './unverified-token.ts';
@@ -25,18 +26,20 @@ export interface IdentityResolverOptions {
   /** Reads what the declaration points to; throws when it cannot. */
   readonly readMaterial: (material: Material) => string;
   readonly fetchJson?: FetchJson;
+  readonly postJson?: PostJson;
 }
 
 /** Who is calling: turns a proof of identity into a Principal, or says why not. */
 export class IdentityResolver {
-  readonly #parts: IdentityResolverOptions & { readonly fetchJson: FetchJson };
+  readonly #parts: IdentityResolverOptions &
+    Required<Pick<IdentityResolverOptions, 'fetchJson' | 'postJson'>>;
   readonly #cache = new VerifiedCache();
   #policy: Policy;
   #sources: TokenSources;
   #bundles: TrustBundles;
 
   constructor(options: IdentityResolverOptions) {
-    this.#parts = { fetchJson, ...options };
+    this.#parts = { fetchJson, postJson, ...options };
     this.#policy = options.policy;
     this.#sources = TokenSources.of(options.policy, this.#parts);
     this.#bundles = TrustBundles.read(options.policy, this.#parts);
@@ -84,7 +87,8 @@ export class IdentityResolver {
     const principal = this.#cache.get(text, source, nowMs);
     if (principal) return { ok: true, principal };
     const result = await verifyBearer(text, parsed.token, source, this.#parts.clock);
-    if (result.ok) this.#cache.put(text, source, result.principal, nowMs);
+    const keepMs = source.review && REVIEW_KEEP_MS;
+    if (result.ok) this.#cache.put(text, source, result.principal, nowMs, keepMs);
     return result;
   }
 

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
-import type { Cluster, IdentityProvider, OidcPreset, Policy } from '../policy/policy.ts';
+import type {
+  Cluster,
+  IdentityProvider,
+  OidcPreset,
+  Policy,
+  TokenReviewPlace,
+} from '../policy/policy.ts';
 import type { TokenSource } from './bearer.ts';
+import type { PostJson } from './fetch-json.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import { type KeyReaders, type KeySource, loadKeys } from './key-source.ts';
 import { azureDevops } from './presets/azure-devops.ts';
@@ -14,6 +21,7 @@ import { kubernetes, serviceAccount } from './presets/kubernetes.ts';
 import { okta } from './presets/okta.ts';
 import type { Preset } from './presets/preset.ts';
 import { type IdentityRefusal, quote, quoteList, refusal } from './result.ts';
+import { TokenReview } from './token-review.ts';
 
 const PRESETS: Readonly<Record<OidcPreset, Preset>> = {
   entra,
@@ -46,7 +54,11 @@ export class TokenSources {
   /** What did not change since `previous` keeps its fetched keys and its identity. */
   static of(
     policy: Policy,
-    parts: KeyReaders & { readonly clock: Clock; readonly log: Log },
+    parts: KeyReaders & {
+      readonly clock: Clock;
+      readonly log: Log;
+      readonly postJson: PostJson;
+    },
     previous?: TokenSources,
   ): TokenSources {
     const keys = new Map<string, IssuerKeys>();
@@ -63,7 +75,11 @@ export class TokenSources {
         const { clock, log } = parts;
         const issuerKeys = oldKeys?.get(keyName) ?? new IssuerKeys({ owner, load, clock, log });
         keys.set(keyName, issuerKeys);
-        const source = { owner, name, audiences, describe, keys: issuerKeys, meaning };
+        const review = reviewOf(origin, parts);
+        const source = {
+          ...{ owner, name, audiences, describe, keys: issuerKeys, meaning },
+          ...(review && { review }),
+        };
         const rival = byIssuer.get(issuer)?.source.owner;
         const fingerprint = JSON.stringify([owner, audiences, meaning, keySource, rival]);
         const kept = oldIssuers?.get(issuer);
@@ -99,8 +115,16 @@ interface Origin {
   readonly audiences: readonly string[];
   readonly keys: Pick<KeySource, 'tenant' | 'jwks' | 'ca'>;
   readonly describe: TokenSource['describe'];
+  readonly review?: TokenReviewPlace;
   /** Plain data that decides what `describe` makes of a token. */
   readonly meaning: unknown;
+}
+
+function reviewOf(
+  { owner, audiences, review: place }: Origin,
+  { postJson, readMaterial }: KeyReaders & { readonly postJson: PostJson },
+): TokenReview | undefined {
+  return place && new TokenReview({ owner, place, audiences, postJson, readMaterial });
 }
 
 function originsOf(policy: Policy): readonly Origin[] {
@@ -141,7 +165,11 @@ function clusterOrigin(cluster: Cluster): Origin | undefined {
     audiences: tokens.audiences,
     keys: tokens.jwks ? { jwks: tokens.jwks } : {},
     describe: (presented) => serviceAccount(presented, cluster),
-    meaning: { cluster: cluster.name, domain: cluster.trustDomain },
+    ...(tokens.tokenReview && { review: tokens.tokenReview }),
+    meaning: {
+      ...{ cluster: cluster.name, domain: cluster.trustDomain },
+      review: tokens.tokenReview,
+    },
   };
 }
 

@@ -38,8 +38,8 @@ export class VerifiedCache {
     return entry.principal;
   }
 
-  put(proof: string, source: object, principal: Principal, nowMs: number): void {
-    const until = Math.min(principal.expiresAt, nowMs + KEEP_MS);
+  put(proof: string, source: object, principal: Principal, nowMs: number, keepMs = KEEP_MS): void {
+    const until = Math.min(principal.expiresAt, nowMs + keepMs);
     if (until <= nowMs) return;
     this.#entries.set(digest(proof), { principal, source, until });
     if (this.#entries.size <= this.#capacity) return;

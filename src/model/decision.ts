@@ -17,6 +17,7 @@ export const DENIAL_REASONS = [
   'token-not-yet-valid',
   'token-claims',
   'token-oversize',
+  'token-reviewed',
   'groups-unknown',
   'ticket-unknown',
   'ticket-secret',

@@ -30,6 +30,15 @@ export type Material =
   | { readonly from: 'env'; readonly name: string };
 
 /** One credential source is not readable in this build (`secret`, `configMap` need a cluster). */
+/** Where a cluster is asked whether a service account token still counts. */
+export interface TokenReviewPlace {
+  readonly server: string;
+  readonly ca: Material;
+  readonly token: Material;
+  /** Instead of the check of the signature. */
+  readonly alone: boolean;
+}
+
 export interface Cluster {
   readonly rule: RuleReference;
   readonly name: string;
@@ -41,6 +50,7 @@ export interface Cluster {
     readonly issuer: string;
     readonly audiences: readonly string[];
     readonly jwks?: Material | { readonly from: 'url'; readonly url: string };
+    readonly tokenReview?: TokenReviewPlace;
   };
   /** Who gets a certificate from `postern ca`; absent: nobody. */
   readonly certificates?: {

@@ -34,6 +34,7 @@ export const MYSQL_DENIALS: Readonly<Record<DenialReason, MysqlDenial>> = {
   'token-not-yet-valid': accessDenied,
   'token-claims': accessDenied,
   'token-oversize': accessDenied,
+  'token-reviewed': accessDenied,
   'groups-unknown': { ...accessDenied, showsDetail: true },
   'ticket-unknown': accessDenied,
   'ticket-secret': accessDenied,

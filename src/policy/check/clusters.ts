@@ -2,7 +2,7 @@
 import type { Labels } from '../../model/principal.ts';
 import { sharedTrustDomain } from '../bundle-overlap.ts';
 import type { MaterialSpec } from '../document/field.ts';
-import type { Cluster, Material } from '../policy.ts';
+import type { Cluster, Material, TokenReviewPlace } from '../policy.ts';
 import type { ShapedDocument } from '../shape.ts';
 import { pathText } from '../source-tree.ts';
 import { type CheckContext, type Report, reportOn } from './context.ts';
@@ -65,7 +65,20 @@ function readTokens(
   const path = ['spec', 'serviceAccountTokens'];
   checkUrl(tokens.issuer, [...path, 'issuer'], report);
   const jwks = tokens.jwks && readKeySet(tokens.jwks, [...path, 'jwks'], document, report);
-  return { issuer: tokens.issuer, audiences: tokens.audiences, ...(jwks && { jwks }) };
+  const tokenReview = readReview(document, report);
+  const { issuer, audiences } = tokens;
+  return { issuer, audiences, ...(jwks && { jwks }), ...(tokenReview && { tokenReview }) };
+}
+
+function readReview(document: ClusterDocument, report: Report): TokenReviewPlace | undefined {
+  const spec = document.spec.serviceAccountTokens?.tokenReview;
+  if (spec === undefined) return undefined;
+  const path = ['spec', 'serviceAccountTokens', 'tokenReview'];
+  const known = checkUrl(spec.server, [...path, 'server'], report);
+  const ca = readMaterial(spec.ca, [...path, 'ca'], document, report);
+  const token = readMaterial(spec.token, [...path, 'token'], document, report);
+  if (!known || !ca || !token) return undefined;
+  return { server: spec.server, ca, token, alone: spec.alone };
 }
 
 /** An identity must name one cluster; one that two vouch for is refused at every login. */

@@ -18,6 +18,24 @@ export const clusterSpec = z
         issuer: text.describe('Exact `iss` of its service account tokens.'),
         audiences: z.array(text).min(1).describe('At least one must be in `aud`.'),
         jwks: keySet.optional().describe('Keys; by default discovered from the issuer.'),
+        tokenReview: z
+          .strictObject({
+            server: text.describe('Address of the API server, `https://host:port`.'),
+            ca: material.describe('Root certificates (PEM) of the API server.'),
+            token: material.describe(
+              'Token of a service account that may create TokenReviews (system:auth-delegator).',
+            ),
+            alone: z
+              .boolean()
+              .default(false)
+              .describe(
+                'The review replaces the check of the signature, where no keys can be had.',
+              ),
+          })
+          .optional()
+          .describe(
+            'Ask the cluster whether a token still counts: its pod or account may be gone.',
+          ),
       })
       .optional()
       .describe('Accept Kubernetes service account tokens of this cluster.'),
