@@ -96,7 +96,7 @@ export function summary(record: AuditRecord): string {
     case 'session-closed':
       return shortened(`${record.reason ?? 'ended'}, ${record.requests ?? 0} requests`);
     case 'administration':
-      return shortened(`${record.action}: ${record.detail}`);
+      return shortened(record.detail ? `${record.action}: ${record.detail}` : record.action);
     case 'certificate':
       return shortened(
         record.decision === 'allow'
