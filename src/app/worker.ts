@@ -14,6 +14,7 @@ import { killOwn } from '../gateway/mysql/kill.ts';
 import { WarmPool } from '../gateway/mysql/warm-pool.ts';
 import type { Asker, GatewayParts, Kill, Lender } from '../gateway/parts.ts';
 import { SessionRegistry } from '../gateway/registry.ts';
+import { TargetQueue } from '../gateway/target-queue.ts';
 import type { IdentityResolver } from '../identity/resolver.ts';
 import type { Tickets } from '../identity/ticket.ts';
 import type { Clock, Timer } from '../model/clock.ts';
@@ -126,6 +127,7 @@ export class Worker {
       tickets: this.#o.tickets,
       ledger: this.#o.limits,
       warm: this.#warm,
+      queue: new TargetQueue(settings.limits.handshakes),
       buffers: this.#buffers,
       sessions: this.#sessions,
       limits: settings.limits,

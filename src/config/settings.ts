@@ -230,7 +230,11 @@ export const settingsSchema = z.strictObject({
     .strictObject({
       requestBytes: size('64MiB').describe('Largest single request.'),
       bufferBytes: size('512MiB').describe('All requests being collected in this process.'),
-      handshakes: z.int().min(1).default(2000).describe('Logins under way at one time.'),
+      handshakes: z
+        .int()
+        .min(1)
+        .default(2000)
+        .describe('Logins under way at one time; as many more may wait for each target.'),
       handshakesPerSource: z
         .int()
         .min(1)

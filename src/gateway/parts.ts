@@ -16,6 +16,7 @@ import type { Identifiers } from './identifiers.ts';
 import type { BufferBudget, Limits } from './limits.ts';
 import type { Session } from './live-session.ts';
 import type { SessionRegistry } from './registry.ts';
+import type { TargetQueue } from './target-queue.ts';
 import type { Tracing } from './tracing.ts';
 
 /** What the gateway counts; `app/metrics.ts` turns it into Prometheus series. */
@@ -91,6 +92,7 @@ export interface GatewayParts {
   readonly buffers: BufferBudget;
   readonly sessions: SessionRegistry;
   readonly warm: WarmConnections;
+  readonly queue: TargetQueue;
   readonly limits: Settings['limits'];
   /** By target id. */
   readonly brokers: ReadonlyMap<string, Lender>;

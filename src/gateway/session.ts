@@ -183,10 +183,15 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
     refuse('limit-connections', `more than ${admitted.connectionLimit} connections`);
     return;
   }
+  const arrived = parts.queue.enter(target.id);
   let lease: Lease | undefined;
   const request = { principal, access, ttlMs: leaseTtlMs(access) };
   const broker = parts.brokers.get(target.id);
   try {
+    if (!arrived) {
+      refuse('target-unavailable', 'too many logins wait for the target');
+      return;
+    }
     lease = await broker?.lend(request);
     if (!broker || !lease) {
       refuse('target-unavailable', 'the target is no longer served');
@@ -218,6 +223,7 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
         session.lease = lease;
         return door.connectUpstream(session, admitted.introduction);
       });
+    arrived();
     // The rights may have changed, or the gateway begun to stop, while the target was logging in.
     parts.sessions.add(session);
     trace?.opened(session);
@@ -240,6 +246,7 @@ async function runSession(parts: GatewayParts, door: Door, admitted: Admitted): 
     });
     refuse(leaseReason(error), error.message);
   } finally {
+    arrived?.();
     if (lease) broker?.release(lease);
     parts.ledger.returnConnection(budget);
   }
