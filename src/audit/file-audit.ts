@@ -29,7 +29,7 @@ export const DEFAULT_AUDIT_LIMITS: FileAuditLimits = {
 };
 
 export interface FileAuditOptions {
-  /** Made if missing (mode 0700). It belongs to one gateway process. */
+  /** Made if missing (mode 0700). It belongs to one gateway. */
   readonly directory: string;
   /** Name of the installation, as in `postern.yaml`. */
   readonly instance: string;

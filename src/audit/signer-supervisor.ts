@@ -134,7 +134,7 @@ export class SignerSupervisor {
         if (report) resolve(report);
         else reject(new Error(problem ?? 'the signer gave no reason'));
       };
-      this.#send({ type: 'retire', rules });
+      this.#send({ type: 'retire', rules, live: [...this.#streams.keys()] });
     });
   }
 

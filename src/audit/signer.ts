@@ -25,7 +25,12 @@ export interface SignerSettings {
 /** What the gateway sends: where its streams end, or what is to be removed. */
 export type SignerRequest =
   | { readonly type: 'sign'; readonly streams: readonly StreamPosition[] }
-  | { readonly type: 'retire'; readonly rules: RetentionRules };
+  | {
+      readonly type: 'retire';
+      readonly rules: RetentionRules;
+      /** Streams that are being written, as the gateway knows them: a signer may be new. */
+      readonly live: readonly string[];
+    };
 
 /** What the signer answers; `failed` with `fatal` is followed by its exit. */
 export type SignerReply =
@@ -65,7 +70,9 @@ class Signer {
   take(message: unknown): void {
     try {
       const request = message as Partial<SignerRequest> | null;
-      if (request?.type === 'retire' && request.rules) return this.#retire(request.rules);
+      if (request?.type === 'retire' && request.rules && request.live) {
+        return this.#retire(request.rules, request.live);
+      }
       if (request?.type !== 'sign' || !request.streams?.every(isStreamPosition)) {
         throw new Error('not a request to sign');
       }
@@ -101,11 +108,11 @@ class Signer {
     );
   }
 
-  #retire(rules: RetentionRules): void {
+  #retire(rules: RetentionRules, live: readonly string[]): void {
     const feed = this.#feed;
     const run = retire(this.#settings.directory, rules, {
       now: () => systemClock.now(),
-      live: () => new Set(this.#streams.map(({ stream }) => stream)),
+      live: () => new Set([...live, ...this.#streams.map(({ stream }) => stream)]),
       sign: (retirement) => {
         this.#sign(retirement);
         return this.#writer.position.head;
