@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Broker } from '../broker/broker.ts';
 import type { LimitLedger } from '../gateway/limits.ts';
+import type { BudgetHolder } from '../gateway/request-budgets.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import { PosternError } from '../model/errors.ts';
 import type { Lease } from '../model/lease.ts';
@@ -18,6 +19,7 @@ const HEALTH_MS = 1_000;
 /** So many health questions in a row without an answer: then it is replaced. */
 const SILENT_LIMIT = 5;
 const CLOSE_LIMIT_MS = 3_000;
+const RECALL_LIMIT_MS = 250;
 
 /** What a worker answers in time, or not at all. */
 type Name = keyof WorkerSide & string;
@@ -38,7 +40,7 @@ export interface WorkerProcessOptions {
 }
 
 /** One worker process: what it borrowed, whether it lives, and the way to it. */
-export class WorkerProcess {
+export class WorkerProcess implements BudgetHolder {
   readonly #o: WorkerProcessOptions;
   readonly #child: ChildProcess;
   readonly #channel: Channel<WorkerSide, CoordinatorSide>;
@@ -80,6 +82,11 @@ export class WorkerProcess {
     return this.#up && !this.#closing;
   }
 
+  /** It did, when it was asked last. */
+  get answers(): boolean {
+    return this.#silent <= 1;
+  }
+
   get pid(): number | undefined {
     return this.#child.pid;
   }
@@ -104,9 +111,9 @@ export class WorkerProcess {
   }
 
   /** What it gives up of a budget. */
-  async recall(key: string, limitMs: number): Promise<number> {
+  async recall(key: string): Promise<number> {
     if (!this.#tokens.delete(key)) return 0;
-    return this.ask(limitMs, 'recallRequests', key).catch(() => 0);
+    return this.ask(RECALL_LIMIT_MS, 'recallRequests', key).catch(() => 0);
   }
 
   /** It is worth nothing any more; another takes its place. */

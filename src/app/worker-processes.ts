@@ -6,6 +6,7 @@ import { openHashKeys } from '../audit/hash-key.ts';
 import type { ListenerSettings, Settings } from '../config/settings.ts';
 import type { LimitLedger } from '../gateway/limits.ts';
 import type { Asker, Kill } from '../gateway/parts.ts';
+import { RequestBudgets } from '../gateway/request-budgets.ts';
 import type { Tickets } from '../identity/ticket.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import { problemText } from '../model/errors.ts';
@@ -16,9 +17,8 @@ import type { TargetBrokers } from './target-brokers.ts';
 import { WorkerProcess } from './worker-process.ts';
 import type { PolicyInUse, Workers } from './workers.ts';
 
-/** A declaration that is not taken up in this time takes its worker with it: revocation is due. */
-const POLICY_LIMIT_MS = 3_000;
-const RECALL_LIMIT_MS = 250;
+/** A revocation is due within five seconds: a worker that is silent for so long goes with it. */
+const ORDER_LIMIT_MS = 3_000;
 const ANSWER_LIMIT_MS = 2_000;
 const MIN_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
@@ -52,6 +52,7 @@ interface Slot {
 export class WorkerProcesses implements Workers {
   readonly #o: WorkerProcessesOptions;
   readonly #slots: readonly Slot[];
+  readonly #budgets: RequestBudgets;
   #inUse: PolicyInUse;
   #turn = 0;
   #closing = false;
@@ -59,6 +60,7 @@ export class WorkerProcesses implements Workers {
   private constructor(options: WorkerProcessesOptions) {
     this.#o = options;
     this.#inUse = options.inUse;
+    this.#budgets = new RequestBudgets(options.ledger);
     this.#slots = Array.from({ length: options.settings.workers }, (_, index) => ({
       index,
       process: undefined,
@@ -95,7 +97,9 @@ export class WorkerProcesses implements Workers {
 
   /** In turn, so that each has its share of every principal's connections. */
   accept(listener: ListenerSettings, socket: Socket): void {
-    const all = this.#all();
+    const up = this.#all();
+    const answering = up.filter((worker) => worker.answers);
+    const all = answering.length > 0 ? answering : up;
     this.#turn += 1;
     const next = all[this.#turn % all.length];
     if (next) next.hand(listener.name, socket);
@@ -108,7 +112,7 @@ export class WorkerProcesses implements Workers {
   async use(inUse: PolicyInUse): Promise<void> {
     this.#inUse = inUse;
     const texts = textsOf(inUse);
-    await Promise.all(this.#all().map((worker) => this.#give(worker, texts)));
+    await Promise.all(this.#all().map((worker) => this.#order(worker, 'use', texts)));
   }
 
   targetChanged(targetId: string): void {
@@ -122,12 +126,12 @@ export class WorkerProcesses implements Workers {
   }
 
   async kill(id: string, by: string): Promise<boolean> {
-    const all = this.#all().map((worker) => this.#ask(worker, 'kill', id, by));
+    const all = this.#all().map((worker) => this.#order(worker, 'kill', id, by));
     return (await Promise.all(all)).includes(true);
   }
 
   async endSessionsOfTicket(id: string, by: string): Promise<number> {
-    const all = this.#all().map((worker) => this.#ask(worker, 'endSessionsOfTicket', id, by));
+    const all = this.#all().map((worker) => this.#order(worker, 'endSessionsOfTicket', id, by));
     return (await Promise.all(all)).reduce<number>((sum, count) => sum + (count ?? 0), 0);
   }
 
@@ -158,6 +162,10 @@ export class WorkerProcesses implements Workers {
     return this.#slots.flatMap(({ process }) => (process?.up ? [process] : []));
   }
 
+  #except(worker: WorkerProcess): WorkerProcess[] {
+    return this.#all().filter((other) => other !== worker);
+  }
+
   async #start(slot: Slot): Promise<void> {
     const { settings, clock, log, ledger, brokers } = this.#o;
     const targets = new Map<string, TargetState>();
@@ -174,7 +182,8 @@ export class WorkerProcesses implements Workers {
       ledger,
       broker: (target) => brokers.all.get(target),
       answers: {
-        takeRequests: (key, perSecond, wanted) => this.#take(process, key, perSecond, wanted),
+        takeRequests: (key, perSecond, wanted) =>
+          this.#budgets.take(process, this.#except(process), { key, perSecond, wanted }),
         revoke: async (target, account) => brokers.all.get(target)?.revoke(account),
         redeem: (proof) => this.#o.tickets.redeem(proof),
         kill: (asker, kill) => this.#killElsewhere(process, asker, kill),
@@ -189,7 +198,7 @@ export class WorkerProcesses implements Workers {
     slot.startedAt = clock.monotonic();
     await process.start();
     // What changed while it started, it has not heard.
-    if (this.#inUse !== given) await this.#give(process, textsOf(this.#inUse));
+    if (this.#inUse !== given) await this.#order(process, 'use', textsOf(this.#inUse));
     for (const id of new Set([...targets.keys(), ...brokers.all.keys()])) {
       void this.#ask(process, 'targetState', id, this.#targetState(id));
     }
@@ -211,39 +220,25 @@ export class WorkerProcesses implements Workers {
     });
   }
 
-  async #give(worker: WorkerProcess, texts: PolicyTexts): Promise<void> {
+  /**
+   * For what takes rights away: a worker that does not answer is replaced, and its sessions end
+   * with it.
+   */
+  async #order<N extends keyof WorkerSide & string>(
+    worker: WorkerProcess,
+    name: N,
+    ...args: Parameters<WorkerSide[N]>
+  ): Promise<Awaited<ReturnType<WorkerSide[N]>> | undefined> {
     try {
-      await worker.ask(POLICY_LIMIT_MS, 'use', texts);
+      return await worker.ask(ORDER_LIMIT_MS, name, ...args);
     } catch (cause) {
-      worker.stop(`it did not take up the declaration: ${problemText(cause)}`);
+      worker.stop(`it did not answer to "${name}": ${problemText(cause)}`);
+      return undefined;
     }
-  }
-
-  /** What one worker does not use, another may. */
-  async #take(
-    asker: WorkerProcess,
-    key: string,
-    perSecond: number,
-    wanted: number,
-  ): Promise<number> {
-    const { ledger } = this.#o;
-    let taken = ledger.takeRequests(key, perSecond, wanted);
-    if (taken === 0) {
-      const others = this.#all().filter((worker) => worker !== asker);
-      for (const unused of await Promise.all(
-        others.map((worker) => worker.recall(key, RECALL_LIMIT_MS)),
-      )) {
-        ledger.returnRequests(key, unused);
-      }
-      taken = ledger.takeRequests(key, perSecond, wanted);
-    }
-    asker.given(key, taken);
-    return taken;
   }
 
   async #killElsewhere(from: WorkerProcess, asker: Asker, kill: Kill): Promise<boolean> {
-    const others = this.#all().filter((worker) => worker !== from);
-    const all = others.map((worker) => this.#ask(worker, 'killFor', asker, kill));
+    const all = this.#except(from).map((worker) => this.#order(worker, 'killFor', asker, kill));
     return (await Promise.all(all)).includes(true);
   }
 
