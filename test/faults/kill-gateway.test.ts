@@ -27,7 +27,7 @@ describe(`kill -9 of the gateway under load, ${ROUNDS} times (SEED=${SEED})`, ()
   let load: WriteLoad | undefined;
 
   before(async () => {
-    world = await World.start({ gateway: false });
+    world = await World.start({ gateway: false, settings: 'workers: 2' });
     // The same ports each time: they must be free at once.
     const ports = { mesh: await freePort(), token: await freePort() };
     world.write('postern.yaml', world.settingsText(ports));

@@ -64,6 +64,21 @@ describe('a worker of several', () => {
     await several.close(...guests, ...others);
   });
 
+  it('lose one that stalls when a session on it is to end', async () => {
+    const [first, ...rest] = await several.onEachWorker('nan');
+    ok(first);
+    await several.close(...rest);
+    const { body } = await several.administration('GET', '/v1/sessions');
+    const sessions = body['sessions'] as { id: string; principal: string }[];
+    const session = sessions.findLast(({ principal }) => principal === 'user/people/nan');
+    const pid = await several.stall(workerOf(first.threadId));
+    await several.administration('POST', `/v1/sessions/${session?.id}/kill`);
+    await until(() => !isAlive(pid), REVOKED_MS, 'it is gone, and the session with it');
+    await several.replaced(pid);
+    deepEqual(await several.working([first]), []);
+    await several.close(first);
+  });
+
   it('leave nothing running of somebody who has lost the right meanwhile', async () => {
     await several.admitGuests(true);
     const [first, ...rest] = await several.onEachWorker('moe', 'guests');
