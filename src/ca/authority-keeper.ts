@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { type Authority, createAuthority, openAuthority } from '../identity/authority.ts';
 import type { Clock } from '../model/clock.ts';
-import { PosternError } from '../model/errors.ts';
+import { PosternError, problemText } from '../model/errors.ts';
 import type { AuthorityDirectory, PairPaths } from './authority-directory.ts';
 import {
   type AuthorityState,
@@ -156,9 +156,17 @@ export class AuthorityKeeper {
 
   async #openRoot(number: number): Promise<Authority> {
     const paths = this.#directory.root(number);
-    const keyPem = this.#directory.readKey({ key: this.#rootKey ?? paths.key });
+    const key = this.#rootKey ?? paths.key;
+    const keyPem = this.#directory.readKey({ key });
     const certPem = this.#directory.readCertificate(paths);
-    return openAuthority({ certPem, keyPem }, this.#clock);
+    return openAuthority({ certPem, keyPem }, this.#clock).catch((cause: unknown) => {
+      const problem = `${key} as the key of root ${number}: ${problemText(cause)}`;
+      throw new PosternError(
+        'authority-unusable',
+        { directory: this.#directory.path, problem },
+        cause,
+      );
+    });
   }
 
   #isPastHalf(paths: PairPaths): boolean {
