@@ -20,7 +20,7 @@ export interface KnownStatement {
 const LONGEST_KEPT_BYTES = 16_384;
 
 /**
- * Analyses of statements by exact bytes, lexer mode and default schema (invariant 11), shared by
+ * Analyses of statements by exact bytes, lexer mode and default schema, shared by
  * the sessions of one target. Bounded; the least recently used half is forgotten when it is full.
  */
 export class StatementCache {
