@@ -31,9 +31,15 @@ function several(count: number, clock: ManualClock) {
       },
       clock,
     );
+    let holds = false;
     holders.push({
-      given: () => undefined,
+      given: () => {
+        holds = true;
+      },
+      // Who gave everything up a moment ago is not asked again.
       recall: async (key) => {
+        if (!holds) return 0;
+        holds = false;
         await onTheWay();
         return limits.recall(key);
       },
@@ -50,6 +56,15 @@ describe('shared limits', () => {
     for (let turn = 0; turn < 200; turn += 1) equal(await ask(turn), true, `request ${turn}`);
     equal(await ask(0), false);
     equal(await ask(1), false);
+  });
+
+  it('share what one worker gives up among those who wait', async () => {
+    const { workers, ledger } = several(3, new ManualClock());
+    const [idle, ...busy] = workers;
+    equal(await idle?.takeRequest(KEY, 200), true);
+    ledger.takeRequests(KEY, 200, 200);
+    const asked = busy.map((worker) => worker.takeRequest(KEY, 200));
+    equal((await Promise.all(asked)).join(), 'true,true');
   });
 
   it('give exactly what there is to those who all ask at once', async () => {
