@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { deepEqual, equal } from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { encodeProxyHeader } from '../../src/wire/proxy-v2.ts';
 import { DriverWorld } from '../support/driver-world.ts';
 import { recordsOf } from '../support/evidence.ts';
 import { repositoryFile } from '../support/repository-file.ts';
 import { ticketFor } from '../support/ticket.ts';
+import type { World } from '../support/world.ts';
 import { FEATURES, type FeaturePlace, type Outcomes } from './clients/feature.ts';
 import { mariadbConnector, mysql2 } from './clients/node-clients.ts';
 import {
@@ -30,17 +34,21 @@ const CLIENTS: Readonly<Record<string, Client | undefined>> = {
   'go-sql-driver': goSqlDriver,
 };
 
+const PROXIED =
+  '{name: proxied, address: "unix:proxied/orders.sock", protocol: mysql, accept: ProxyV2, proxy: {cluster: prod}, target: data/orders}';
+
 const PAGE = repositoryFile('docs/protocols/mysql.md');
 const [START, END] = ['<!-- clients -->\n', '<!-- /clients -->'];
 
 /** Runs each client through each front end; the table of docs/protocols/mysql.md is what it saw. */
 describe('clients, front ends and features', () => {
   let drivers: DriverWorld;
+  let proxy: Server | undefined;
   const places: Record<string, Omit<FeaturePlace, 'mark'>> = {};
   const rows = new Map<string, string>();
 
   before(async () => {
-    drivers = await DriverWorld.start();
+    drivers = await DriverWorld.start([PROXIED]);
     const { world } = drivers;
     world.write('load.csv', 'f1,one\nf2,two\n');
     const identity = await world.workload('tests', 'drivers');
@@ -57,13 +65,36 @@ describe('clients, front ends and features', () => {
       ...{ ...mesh, host: 'localhost', file },
       ...(token.caFile !== undefined && { caFile: token.caFile }),
     };
+    const proxied = { host: '127.0.0.1', port: await startProxy(world), file };
+    places['PROXY v2'] = { ...proxied, user: 'anybody', password: '' };
     places['token'] = { ...secured, clear: true };
     places['ticket'] = { ...secured, user: ticket.user, password: ticket.password };
     const keyStore = world.path('client.p12');
     const nobody = { user: 'anybody', password: '' };
     places['client certificate'] = { ...secured, ...nobody, certFile, keyFile, keyStore };
   });
-  after(() => drivers?.stop());
+  after(async () => {
+    proxy?.close();
+    await drivers?.stop();
+  });
+
+  /** What a mesh's proxy does: says who calls, then passes everything on. */
+  async function startProxy(world: World): Promise<number> {
+    const head = encodeProxyHeader({
+      source: { ip: '10.1.2.3', port: 40_000 },
+      destination: { ip: '10.96.0.7', port: 3306 },
+      fields: [{ type: 0xd0, value: Buffer.from('spiffe://prod.local/ns/tests/sa/drivers') }],
+    });
+    proxy = createServer((down) => {
+      const up = connect(world.path('proxied/orders.sock'));
+      up.write(head);
+      down.pipe(up).on('error', () => down.destroy());
+      up.pipe(down).on('error', () => up.destroy());
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    return (proxy.address() as AddressInfo).port;
+  }
 
   for (const [name, client] of Object.entries(CLIENTS)) {
     it(name, { skip: client ? false : 'not installed' }, async (context) => {

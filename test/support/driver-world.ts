@@ -79,8 +79,8 @@ export class DriverWorld {
     this.#stop = stop;
   }
 
-  static async start(): Promise<DriverWorld> {
-    const world = await World.start({ extraPolicy: POLICY, extraSql: SQL });
+  static async start(listeners: readonly string[] = []): Promise<DriverWorld> {
+    const world = await World.start({ extraPolicy: POLICY, extraSql: SQL, listeners });
     try {
       const sidecar = await startSidecar(world, await world.workload('tests', 'drivers'));
       const places = {

@@ -14,26 +14,29 @@ const COUNTED_BYTES = 65_536;
 /** `oversize`: passed over entirely. `no-memory`: the process holds too much; the session must end. */
 export type ReadResult = Message | 'oversize' | 'no-memory' | undefined;
 
+/** What happens to each command when it is taken. */
+export interface CommandHooks {
+  /** Told first, also of one that is passed over. */
+  began?(): void;
+  /** What becomes of it. */
+  command?(message: Message): Message;
+}
+
 /** Commands of one session, put together from what arrives; bounded per request and per process. */
 export class CommandReader {
   readonly #assembler = new PacketAssembler();
   readonly #budget: BufferBudget;
   readonly #limitBytes: number;
-  readonly #command: (message: Message) => Message;
+  readonly #hooks: CommandHooks;
   #countedBytes = 0;
   #skipping = false;
   #oversizeCommand: number | undefined;
   #closed = false;
 
-  /** `command` is what becomes of each command on its way out. */
-  constructor(
-    budget: BufferBudget,
-    limitBytes: number,
-    command: (message: Message) => Message = (message) => message,
-  ) {
+  constructor(budget: BufferBudget, limitBytes: number, hooks: CommandHooks = {}) {
     this.#budget = budget;
     this.#limitBytes = limitBytes;
-    this.#command = command;
+    this.#hooks = hooks;
   }
 
   push(chunk: Buffer): void {
@@ -62,7 +65,13 @@ export class CommandReader {
     this.#count();
     if (!ended) return undefined;
     this.#skipping = false;
+    this.#hooks.began?.();
     return 'oversize';
+  }
+
+  #command(message: Message): Message {
+    this.#hooks.began?.();
+    return this.#hooks.command?.(message) ?? message;
   }
 
   /** Sets the id of the next packet, for `part`. */

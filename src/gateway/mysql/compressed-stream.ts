@@ -45,6 +45,8 @@ export class CompressedStream extends Duplex {
   /** Of commands that have come and were not taken up. */
   readonly #waiting: Counter[] = [];
   #current: Counter = { next: 0 };
+  /** Before the first command there is nothing that a packet could go on with. */
+  #started = false;
 
   constructor(socket: Socket, early: Buffer, budget: BufferBudget) {
     super({ allowHalfOpen: true, emitClose: true });
@@ -143,9 +145,10 @@ export class CompressedStream extends Duplex {
   /** A packet goes on with the numbers of the command before it, or starts a new one with 0. */
   #number(sequence: number): void {
     const newest = this.#waiting.at(-1) ?? this.#current;
-    if (sequence === newest.next) newest.next = (sequence + 1) & 0xff;
+    if (this.#started && sequence === newest.next) newest.next = (sequence + 1) & 0xff;
     else if (sequence === 0) this.#waiting.push({ next: 1 });
     else throw malformed(`sequence id ${sequence} instead of ${newest.next}`);
+    this.#started = true;
   }
 
   #inflate({ plainBytes }: CompressedHeader, body: Buffer): void {

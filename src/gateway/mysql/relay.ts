@@ -45,9 +45,9 @@ export class MysqlRelay {
     const attributes = hasCapability(capabilities, CLIENT_QUERY_ATTRIBUTES)
       ? new QueryAttributes(prepared)
       : undefined;
-    this.#reader = new CommandReader(parts.buffers, parts.limits.requestBytes, (message) => {
-      began?.();
-      return attributes ? attributes.strip(message) : message;
+    this.#reader = new CommandReader(parts.buffers, parts.limits.requestBytes, {
+      ...(began && { began }),
+      ...(attributes && { command: (message) => attributes.strip(message) }),
     });
     this.#inspector = new Inspector(state, statements, prepared, attributes);
     this.#course = new Course(options, this.#line, {
