@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { constants, deflate, deflateSync, inflate, inflateSync } from 'node:zlib';
 import { PosternError } from '../../model/errors.ts';
@@ -33,7 +32,7 @@ interface Counter {
  * What is malformed is told as a `fault` and nothing more is read: the owner can still write.
  */
 export class CompressedStream extends Duplex {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #budget: BufferBudget;
   readonly #arrived: Buffer[] = [];
   #arrivedBytes = 0;
@@ -48,7 +47,7 @@ export class CompressedStream extends Duplex {
   /** Before the first command there is nothing that a packet could go on with. */
   #started = false;
 
-  constructor(socket: Socket, early: Buffer, budget: BufferBudget) {
+  constructor(socket: Duplex, early: Buffer, budget: BufferBudget) {
     super({ allowHalfOpen: true, emitClose: true });
     this.#socket = socket;
     this.#budget = budget;
