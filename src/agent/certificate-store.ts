@@ -50,11 +50,20 @@ export class CertificateStore {
     return join(this.directory, name);
   }
 
-  /** What is there and fits together; undefined when there is nothing of that kind. */
+  /**
+   * What is there and fits together; undefined when there is nothing of that kind. Which version it
+   * is is asked once, so a swap never shows halves of two; one that is two swaps old may be gone.
+   */
   current(): CertificatePair | undefined {
-    const paths = { certificate: this.path('certificate.pem'), key: this.path('key.pem') };
-    const found = readCertificatePair(paths);
-    return found.ok ? found.pair : undefined;
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const version = this.#currentVersion();
+      if (version === undefined) return undefined;
+      const at = (name: string) => join(this.directory, version, name);
+      const paths = { certificate: at('certificate.pem'), key: at('key.pem') };
+      const found = readCertificatePair(paths);
+      if (found.ok) return found.pair;
+    }
+    return undefined;
   }
 
   /** The roots as last saved; empty when there are none. */
@@ -104,6 +113,15 @@ export class CertificateStore {
       if (!this.#isOurs(name)) symlinkSync(join(CURRENT, name), this.path(name));
     }
     syncDirectory(this.directory);
+  }
+
+  #currentVersion(): string | undefined {
+    try {
+      return readlinkSync(join(this.directory, CURRENT));
+    } catch {
+      // No link: nothing was saved yet.
+      return undefined;
+    }
   }
 
   #refuseForeignFiles(): void {
