@@ -41,7 +41,7 @@ describe('endings', () => {
     const cancelled = answering();
     cancelled.endings.cut(CANCELLED);
     cancelled.clock.advance(5_000);
-    deepEqual(cancelled.outcomes, [{ outcome: 'killed', reason: 'session-killed' }]);
+    deepEqual(cancelled.outcomes, [{ outcome: 'killed', reason: CANCELLED.reason }]);
     const revoked = answering();
     revoked.endings.stop({ reason: 'revoked', detail: 'a Grant went' });
     deepEqual(revoked.outcomes, [{ outcome: 'killed', reason: 'revoked' }]);
