@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
@@ -73,7 +72,7 @@ function relayed() {
   const relay = new MysqlRelay({
     ...{ parts, session, state, statements },
     downstream: { socket: down, early: Buffer.alloc(0), capabilities: 0n, settled: true },
-    upstream: { socket: up as unknown as Socket, pending: Buffer.alloc(0), capabilities: 0n },
+    upstream: { socket: up, pending: Buffer.alloc(0), capabilities: 0n },
     cancel: () => new Promise(nothing),
   } as unknown as RelayOptions);
   const query = encodeComQuery({ statement: Buffer.from('SELECT 1'), attributes: [] }, 0n);
