@@ -25,6 +25,8 @@ export interface Route {
   readonly password: string;
   /** Set when the driver speaks TLS of the protocol; the authority it trusts, PEM. */
   readonly caPem?: string;
+  /** What it shows then; Postern knows the caller by it. */
+  readonly client?: { readonly chainPem: string; readonly keyPem: string };
   /** sysbench reads certificates from where it runs. */
   readonly directory: string;
   /** The process in the middle whose CPU time counts; absent for a direct connection. */
@@ -142,9 +144,10 @@ export class Place {
 }
 
 /** How our own client reaches a route. */
-export function tlsOf({ caPem }: Route): TlsChoice {
+export function tlsOf({ caPem, client }: Route): TlsChoice {
   if (caPem === undefined) return { mode: 'plaintext' };
-  return { mode: 'verified', ca: caPem, serverName: 'localhost' };
+  const shown = client && { cert: client.chainPem, key: client.keyPem };
+  return { mode: 'verified', ca: caPem, serverName: 'localhost', ...shown };
 }
 
 async function routesOf(
@@ -159,20 +162,20 @@ async function routesOf(
   const pid = gateway.child.pid ?? 0;
   const token = world.token('bench', ['bench']);
   const plain = await ticket(world, token, 'plain');
-  const secure = await ticket(world, token, 'secure');
   const account = { user: 'sbtest', password: 'sbtest' };
   const anybody = { user: 'anybody', password: 'ignored' };
   const direct = { ...account, port: world.mariadb.port };
   const haproxy = { ...account, port: through.ports[0] ?? 0, proxy: through.pid };
   const database = { caPem: world.dbCa.certPem };
-  const own = { caPem: world.serverCa.certPem };
+  const workload = await world.workload('bench', 'sysbench');
+  const own = { caPem: world.serverCa.certPem, client: workload };
   const plans: Omit<Route, 'directory'>[] = [
     { name: 'direct', ...direct },
     { name: 'haproxy', ...haproxy },
     { name: 'postern', ...plain, port: gateway.port('plain'), proxy: pid },
     { name: 'direct-tls', ...direct, ...database },
     { name: 'haproxy-tls', ...haproxy, ...database },
-    { name: 'postern-tls', ...secure, port: gateway.port('tls'), proxy: pid, ...own },
+    { name: 'postern-tls', ...anybody, port: gateway.port('tls'), proxy: pid, ...own },
     { name: 'haproxy-mtls', ...account, port: edges.haproxy, proxy: edges.pid },
     { name: 'postern-mtls', ...anybody, port: edges.postern, proxy: pid },
   ];
@@ -284,13 +287,13 @@ async function ticket(world: World, token: string, target: string): Promise<Tick
 }
 
 /** sysbench's TLS wants a client certificate, whether the other side asks for it or not. */
-async function directoryOf(world: World, { name, caPem }: Omit<Route, 'directory'>) {
+async function directoryOf(world: World, { name, caPem, client }: Omit<Route, 'directory'>) {
   const directory = world.path(`sysbench-${name}`);
   mkdirSync(directory);
   if (caPem === undefined) return directory;
-  const client = await world.dbCa.issue({ commonName: 'sysbench', usages: ['client'] });
+  const shown = client ?? (await world.dbCa.issue({ commonName: 'nobody', usages: ['client'] }));
   writeFileSync(join(directory, 'cacert.pem'), caPem);
-  writeFileSync(join(directory, 'client-cert.pem'), client.certPem);
-  writeFileSync(join(directory, 'client-key.pem'), client.keyPem);
+  writeFileSync(join(directory, 'client-cert.pem'), shown.chainPem);
+  writeFileSync(join(directory, 'client-key.pem'), shown.keyPem);
   return directory;
 }

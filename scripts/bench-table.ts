@@ -12,8 +12,8 @@ interface Row {
 
 const GROUPS = [
   { title: 'plain', direct: 'direct', haproxy: 'haproxy', postern: 'postern' },
-  { title: 'TLS', direct: 'direct-tls', haproxy: 'haproxy-tls', postern: 'postern-tls' },
-  { title: 'mTLS ended', direct: undefined, haproxy: 'haproxy-mtls', postern: 'postern-mtls' },
+  { title: 'mTLS', direct: 'direct-tls', haproxy: 'haproxy-tls', postern: 'postern-tls' },
+  { title: 'mTLS first', direct: undefined, haproxy: 'haproxy-mtls', postern: 'postern-mtls' },
 ] as const;
 
 /** The one table that `make bench` prints. */
