@@ -103,7 +103,7 @@ export class Place {
       gateway: false,
       extraSql: SQL,
       listeners: LISTENERS,
-      settings: 'log: {level: info}\nlimits: {handshakes: 1000}',
+      settings: 'workers: auto\nlog: {level: info}\nlimits: {handshakes: 1000}',
       variables: {
         'max-connections': String(IDLE_SESSIONS * 3),
         'max-allowed-packet': '128M',

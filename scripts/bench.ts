@@ -145,7 +145,7 @@ async function main(): Promise<void> {
     await prepareTable(place.route('direct'));
     // The first seconds of a process are spent on compiling.
     const warmUp: Load = { script: 'oltp_point_select', connections: 16 };
-    for (const route of place.routes) if (route.proxy !== undefined) await run(route, warmUp, 1);
+    for (const route of place.routes) if (route.proxy !== undefined) await run(route, warmUp, 2);
     await idle(place, table);
     await statements(place, table);
     await large(place, table);
