@@ -154,7 +154,7 @@ describe('bad tokens at the gateway', () => {
   });
 
   it('refuses an empty password and a login without TLS, which never carries a token', async () => {
-    await refused('', 'anonymous', /give it as the password/);
+    await refused('', 'anonymous', /give the token as the password/);
     const before = recordsOf(audit(), 'login-denied').length;
     const raw = await RawMysql.open(world.port('token'));
     await raw.read();

@@ -34,8 +34,6 @@ before(async () => {
     CREATE USER app@'127.0.0.1' IDENTIFIED BY 'secret';
     GRANT ALL ON shop.* TO app@'127.0.0.1';
     CREATE USER bound@'127.0.0.1' IDENTIFIED BY 'secret' REQUIRE SUBJECT '/CN=postern';
-    INSTALL SONAME 'auth_ed25519';
-    CREATE USER ed@'127.0.0.1' IDENTIFIED VIA ed25519 USING PASSWORD('secret');
   `);
 });
 
@@ -121,10 +119,6 @@ describe('login to MariaDB', () => {
     });
     const nowhere = loginAs('app', { database: 'nowhere' });
     await assert.rejects(openAdminConnection(nowhere), code('target-refused', /1044|1049/));
-  });
-
-  it('names a plugin it does not have', async () => {
-    await assert.rejects(openAdminConnection(loginAs('ed')), code('target-refused', /ed25519/));
   });
 
   it('reports an endpoint where nobody listens', async () => {

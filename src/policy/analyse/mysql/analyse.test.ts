@@ -156,6 +156,16 @@ describe('analyse (mysql)', () => {
     assert.deepEqual(needsOf(analyse("SELECT '[a]', `[b]` FROM t -- [c]")), ['select shop.t']);
   });
 
+  it('refuses names with bytes that are no character of names', () => {
+    for (const bytes of ['\x80\x80OM', '\xc3', '\xed\xa0\x80', '\xf0\x9f\x91\x9f']) {
+      for (const name of [bytes, `\`${bytes}\``]) {
+        const text = Buffer.from(`SELECT a FROM ${name}`, 'latin1');
+        assert.match(needsOf(analyse(text)).join(), /^refused: .*no character of names/, name);
+      }
+    }
+    assert.deepEqual(needsOf(analyse('SELECT grün FROM `größe`')), ['select shop.größe']);
+  });
+
   it('reads quotes as the session does', () => {
     const ansi = { ansiQuotes: true };
     assert.deepEqual(needsOf(analyse('SELECT "a" FROM "t"', ansi)), ['select shop.t']);

@@ -160,13 +160,16 @@ class Lexer {
     const source = this.#source;
     let end = from;
     let code = source.charCodeAt(end);
+    let ascii = true;
     while (code >= 0x80 || ((CLASSES[code] ?? 0) & WORD) !== 0) {
       // In single-byte sets a high byte may be a letter, a space or nothing at all.
       if (code >= 0x80 && !this.#utf8) {
         refuse('unparsed', 'a byte above 0x7f outside a string; use utf8mb4');
       }
+      if (code >= 0x80) ascii = false;
       code = source.charCodeAt(++end);
     }
+    if (!ascii) requireName(source.slice(from, end));
     return end;
   }
 
@@ -322,8 +325,9 @@ class Lexer {
     if (name === '' || /[\x00-\x1f]|[ ]$|^#mysql50#/i.test(name)) {
       refuse('unparsed', 'an identifier that is empty, ends in a space or has a special meaning');
     }
-    if (!this.#utf8 && /[\x80-\xff]/.test(name)) {
-      refuse('unparsed', 'a byte above 0x7f outside a string; use utf8mb4');
+    if (/[\x80-\xff]/.test(name)) {
+      if (!this.#utf8) refuse('unparsed', 'a byte above 0x7f outside a string; use utf8mb4');
+      requireName(name);
     }
     this.#add(token.QUOTED, close + 1);
   }
@@ -360,4 +364,15 @@ class Lexer {
     }
     this.#add(token.USER_VARIABLE, end);
   }
+}
+
+/** Where a broken character ends is for each reader to say; names have none above U+FFFF either. */
+function requireName(bytes: string): void {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(bytes, 'latin1'));
+    if (!/[\ud800-\udfff]/.test(text)) return;
+  } catch {
+    // Not UTF-8: refused below.
+  }
+  refuse('unparsed', 'a name with bytes that are no character of names in UTF-8');
 }
