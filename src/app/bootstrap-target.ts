@@ -23,8 +23,8 @@ export interface BootstrapAdmin {
 }
 
 export interface BootstrapOutcome extends BootstrapReport {
-  /** Set when the declared password file did not exist and was written. */
-  readonly passwordFileWritten?: string;
+  /** Declared password files that did not exist and were written. */
+  readonly passwordFilesWritten: readonly string[];
 }
 
 const ADMIN_DEADLINE_MS = 15_000;
@@ -47,10 +47,12 @@ export async function bootstrapTarget(
     queryDeadlineMs: 4 * ADMIN_DEADLINE_MS,
   });
   try {
-    const { password, written } = brokerPassword(system.broker.password);
-    const account = brokerAccount(target, system, nativePasswordHash(password));
+    const broker = declaredPassword(system.broker.password);
+    const reader = system.reader && declaredPassword(system.reader.password);
+    const account = brokerAccount(target, system, broker.hash, reader?.hash);
     const report = await bootstrap(connection, policy, target, account);
-    return { ...report, ...(written !== undefined && { passwordFileWritten: written }) };
+    const written = [broker.written, reader?.written].filter((file) => file !== undefined);
+    return { ...report, passwordFilesWritten: written };
   } finally {
     await connection.close();
   }
@@ -58,7 +60,8 @@ export async function bootstrapTarget(
 
 /** What would be run, without a connection and without a real password hash. */
 export function printBootstrap(policy: Policy, target: Target): string {
-  const account = brokerAccount(target, mysqlSystem(target), `*${'0'.repeat(40)}`);
+  const hash = `*${'0'.repeat(40)}`;
+  const account = brokerAccount(target, mysqlSystem(target), hash, hash);
   return bootstrapScript(policy, target, account);
 }
 
@@ -69,9 +72,20 @@ function mysqlSystem(target: Target): MysqlSystem {
   throw new PosternError('target-unsupported', { target: target.id, problem });
 }
 
-function brokerAccount(target: Target, system: MysqlSystem, passwordHash: string): BrokerAccount {
-  const { user } = system.broker;
-  return { user, passwordHash, transport: leaseTransport(system), targetId: target.id };
+function brokerAccount(
+  target: Target,
+  system: MysqlSystem,
+  passwordHash: string,
+  readerHash: string | undefined,
+): BrokerAccount {
+  const { broker, reader } = system;
+  return {
+    user: broker.user,
+    passwordHash,
+    transport: leaseTransport(system),
+    targetId: target.id,
+    ...(reader && readerHash && { reader: { user: reader.user, passwordHash: readerHash } }),
+  };
 }
 
 function leaseTransport({ tls }: MysqlSystem): LeaseTransport {
@@ -82,9 +96,9 @@ function leaseTransport({ tls }: MysqlSystem): LeaseTransport {
 }
 
 /** A file that is declared and not there is made; an existing one is never written. */
-function brokerPassword(material: Material): { password: Secret; written?: string } {
+function declaredPassword(material: Material): { hash: string; written?: string } {
   if (material.from === 'env' || existsSync(material.path)) {
-    return { password: new Secret(readMaterial(material).trim()) };
+    return { hash: nativePasswordHash(new Secret(readMaterial(material).trim())) };
   }
   const password = randomPassword();
   try {
@@ -94,5 +108,5 @@ function brokerPassword(material: Material): { password: Secret; written?: strin
     const facts = { file: material.path, problem: problemText(cause) };
     throw new PosternError('file-unwritable', facts, cause);
   }
-  return { password, written: material.path };
+  return { hash: nativePasswordHash(password), written: material.path };
 }

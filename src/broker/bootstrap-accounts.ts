@@ -3,7 +3,7 @@ import { quoteIdentifier, quoteString } from '../compile/sql/quote.ts';
 import { PosternError } from '../model/errors.ts';
 import type { AdminConnection } from '../target/mysql/connection.ts';
 import type { CertificateNames } from './distinguished-name.ts';
-import { brokerGrants, procedureStatements } from './procedures.ts';
+import { brokerGrants, procedureStatements, readerGrant } from './procedures.ts';
 import {
   BROKER_PROCEDURES,
   OWNER_ACCOUNT,
@@ -25,13 +25,14 @@ export interface BrokerAccount {
   readonly transport: LeaseTransport;
   /** Target id, for the registry. */
   readonly targetId: string;
+  /** For plan, drift and proof, where it is declared; bound as the broker is. */
+  readonly reader?: { readonly user: string; readonly passwordHash: string };
 }
 
 /** Registry, owner, procedures and broker account; every statement may be run again. */
 export function installStatements(broker: BrokerAccount): readonly string[] {
   const account = `${quoteIdentifier(brokerName(broker.user))}@'%'`;
   const { transport } = broker.transport;
-  const login = `IDENTIFIED BY PASSWORD ${quoteString(broker.passwordHash)} ${requirement(broker.transport)}`;
   const registered = [broker.user, broker.targetId, transport].map(quoteString).join(', ');
   return [
     ...REGISTRY_TABLES,
@@ -39,14 +40,29 @@ export function installStatements(broker: BrokerAccount): readonly string[] {
     `ALTER USER ${OWNER_ACCOUNT} IDENTIFIED VIA mysql_native_password USING 'invalid' ACCOUNT LOCK`,
     ...OWNER_PRIVILEGES,
     ...procedureStatements(),
-    `CREATE USER IF NOT EXISTS ${account} ${login}`,
-    `ALTER USER ${account} ${login}`,
+    ...loginStatements(account, broker.passwordHash, broker.transport),
     ...brokerGrants(account),
+    ...readerStatements(broker),
     `REPLACE INTO postern.broker (name, target, transport) VALUES (${registered})`,
     // Instances of broker accounts that are gone belong to nobody and could never be swept.
     'DELETE FROM postern.instance WHERE broker NOT IN (SELECT name FROM postern.broker)',
     `REPLACE INTO postern.meta (name, value) VALUES ('version', '${REGISTRY_VERSION}')`,
   ];
+}
+
+function readerStatements({ reader, transport }: BrokerAccount): readonly string[] {
+  if (!reader) return [];
+  const account = `${quoteIdentifier(brokerName(reader.user))}@'%'`;
+  return [...loginStatements(account, reader.passwordHash, transport), readerGrant(account)];
+}
+
+function loginStatements(
+  account: string,
+  passwordHash: string,
+  transport: LeaseTransport,
+): readonly string[] {
+  const login = `IDENTIFIED BY PASSWORD ${quoteString(passwordHash)} ${requirement(transport)}`;
+  return [`CREATE USER IF NOT EXISTS ${account} ${login}`, `ALTER USER ${account} ${login}`];
 }
 
 /** REQUIRE takes no expressions: the texts are literals whose shape is checked instead. */

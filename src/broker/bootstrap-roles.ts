@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { DesiredSql, SqlPlanStep } from '../compile/sql/plan-step.ts';
 import { quoteIdentifier, quoteString } from '../compile/sql/quote.ts';
+import { ROLE_ADMIN } from '../compile/sql/role-name.ts';
 import { PosternError } from '../model/errors.ts';
 import type { AdminConnection } from '../target/mysql/connection.ts';
 
@@ -185,6 +186,7 @@ export class RoleSync {
     for (const [schema, name] of rows) {
       if (schema == null || name == null || declared.has(`${schema}.${name}`)) continue;
       const view = `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
+      await this.#revokeViewText(schema, name);
       await this.#admin.query(`DROP VIEW IF EXISTS ${view}`);
       const at = `(${quoteString(schema)}, ${quoteString(name)})`;
       await this.#admin.query(`DELETE FROM postern.view WHERE (schema_name, name) = ${at}`);
@@ -197,6 +199,17 @@ export class RoleSync {
     for (const definer of orphans) {
       await this.#admin.query(`DROP USER IF EXISTS ${quoteIdentifier(definer)}@'localhost'`);
     }
+  }
+
+  /** A right on a name outlives what had the name. */
+  async #revokeViewText(schema: string, name: string): Promise<void> {
+    const at = `(${quoteString(schema)}, ${quoteString(name)})`;
+    const held = await this.#column(
+      `SELECT 1 FROM mysql.tables_priv WHERE User = 'postern_owner' AND (Db, Table_name) = ${at}`,
+    );
+    if (held.length === 0) return;
+    const view = `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
+    await this.#admin.query(`REVOKE SELECT ON ${view} FROM ${ROLE_ADMIN}`);
   }
 
   async #column(sql: string): Promise<string[]> {

@@ -8,6 +8,7 @@ import { PosternError } from '../model/errors.ts';
 import { silentLog } from '../model/log.ts';
 import type { AdminConnection, QueryResult } from '../target/mysql/connection.ts';
 import { Broker } from './broker.ts';
+import { REGISTRY_VERSION } from './registry-schema.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -42,7 +43,7 @@ class FakeTarget {
     if (procedure === 'revoke') this.accounts.delete(first);
     if (procedure === 'lend') return [['pc_1']];
     const accounts = [...this.accounts.keys()].map((name) => ['account', name]);
-    return [['version', '1'], ...accounts, ...this.foreign];
+    return [['version', REGISTRY_VERSION], ...accounts, ...this.foreign];
   }
 }
 

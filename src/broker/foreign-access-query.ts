@@ -1,32 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-
-/** The columns of mysql.db and what they are called in GRANT. */
-const SCHEMA_PRIVILEGES: readonly (readonly [column: string, privilege: string])[] = [
-  ['Select_priv', 'SELECT'],
-  ['Insert_priv', 'INSERT'],
-  ['Update_priv', 'UPDATE'],
-  ['Delete_priv', 'DELETE'],
-  ['Create_priv', 'CREATE'],
-  ['Drop_priv', 'DROP'],
-  ['Grant_priv', 'GRANT OPTION'],
-  ['References_priv', 'REFERENCES'],
-  ['Index_priv', 'INDEX'],
-  ['Alter_priv', 'ALTER'],
-  ['Create_tmp_table_priv', 'CREATE TEMPORARY TABLES'],
-  ['Lock_tables_priv', 'LOCK TABLES'],
-  ['Create_view_priv', 'CREATE VIEW'],
-  ['Show_view_priv', 'SHOW VIEW'],
-  ['Create_routine_priv', 'CREATE ROUTINE'],
-  ['Alter_routine_priv', 'ALTER ROUTINE'],
-  ['Execute_priv', 'EXECUTE'],
-  ['Event_priv', 'EVENT'],
-  ['Trigger_priv', 'TRIGGER'],
-  ['Delete_history_priv', 'DELETE HISTORY'],
-];
-
-const schemaPrivileges = SCHEMA_PRIVILEGES.map(
-  ([column, privilege]) => `IF(d.${column} = 'Y', '${privilege}', NULL)`,
-).join(', ');
+import { SCHEMA_PRIVILEGE_LIST } from '../compile/sql/observed-privilege.ts';
 
 /** PUBLIC is held by everybody; a composite role must hold nothing but its base roles. */
 const HOLDERS = `(SELECT 'PUBLIC' AS name UNION ALL SELECT name FROM postern.composite)`;
@@ -39,7 +12,7 @@ const HOLDERS = `(SELECT 'PUBLIC' AS name UNION ALL SELECT name FROM postern.com
 export const FOREIGN_ACCESS = `SELECT 'foreign', h.name, 'global', '', '', JSON_VALUE(g.Priv, '$.access'), ''
     FROM mysql.global_priv g JOIN ${HOLDERS} h ON h.name = g.User
     WHERE IFNULL(JSON_VALUE(g.Priv, '$.access'), '0') <> '0'
-  UNION ALL SELECT 'foreign', h.name, 'schema', d.Db, '', CONCAT_WS(', ', ${schemaPrivileges}), d.Host
+  UNION ALL SELECT 'foreign', h.name, 'schema', d.Db, '', ${SCHEMA_PRIVILEGE_LIST}, d.Host
     FROM mysql.db d JOIN (SELECT '' AS name UNION ALL SELECT * FROM ${HOLDERS} a) h ON h.name = d.User
   UNION ALL SELECT 'foreign', h.name, 'table', t.Db, t.Table_name, REPLACE(t.Table_priv, ',', ', '), ''
     FROM mysql.tables_priv t JOIN ${HOLDERS} h ON h.name = t.User WHERE t.Table_priv <> ''

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import { LEASE_BINDING, OBSERVED_STATE } from '../compile/sql/observed-query.ts';
 import { FOREIGN_ACCESS } from './foreign-access-query.ts';
-import { ALL_PROCEDURES, BROKER_PROCEDURES, OWNER_ACCOUNT } from './registry-schema.ts';
+import {
+  ALL_PROCEDURES,
+  BROKER_PROCEDURES,
+  OWNER_ACCOUNT,
+  READER_PROCEDURE,
+} from './registry-schema.ts';
 
 /**
  * Everything the broker can make the target do. The caller is not trusted: the procedures run with
@@ -121,6 +127,7 @@ BEGIN
   DECLARE v_state VARCHAR(16) ${NAME};
   DECLARE v_require VARCHAR(5000) ${NAME};
   DECLARE v_transport VARCHAR(512) ${NAME};
+  DECLARE v_ssl_type INT;
   DECLARE v_account VARCHAR(140) DEFAULT CONCAT('''', p_account, '''@''%''');
   CALL postern.check_instance(p_instance, v_broker);
   IF p_account IS NULL
@@ -140,14 +147,15 @@ BEGIN
     IF p_issuer NOT REGEXP '\\A/[\\x20-\\x7e]+\\z' OR p_subject NOT REGEXP '\\A/[\\x20-\\x7e]+\\z' THEN
       SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'postern bad-certificate: not a one-line name';
     END IF;
+    SET v_ssl_type = 3;
     SET v_require = CONCAT(' REQUIRE ISSUER ''', REPLACE(p_issuer, '''', ''''''),
       ''' AND SUBJECT ''', REPLACE(p_subject, '''', ''''''), '''');
   ELSEIF v_transport = 'certificate' OR v_transport IS NULL THEN
     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'postern bad-certificate: leases here need a client certificate';
   ELSEIF v_transport = 'tls' THEN
-    SET v_require = ' REQUIRE SSL';
+    SET v_require = ' REQUIRE SSL', v_ssl_type = 1, p_issuer = NULL, p_subject = NULL;
   ELSE
-    SET v_require = ' REQUIRE NONE';
+    SET v_require = ' REQUIRE NONE', v_ssl_type = 0, p_issuer = NULL, p_subject = NULL;
   END IF;
   CALL postern.make_composite(v_broker, p_roles, v_composite);
   SELECT instance, state INTO v_instance, v_state FROM postern.lease WHERE account = p_account;
@@ -162,6 +170,11 @@ BEGIN
       VALUES (p_account, p_instance, v_composite, 'lent', UTC_TIMESTAMP(), UTC_TIMESTAMP());
     COMMIT;
   END IF;
+  -- What the account is about to become; \`observe\` compares.
+  UPDATE postern.lease SET password_mark = SHA2(p_password_hash, 256),
+    binding_mark = ${LEASE_BINDING('v_ssl_type', 'p_issuer', 'p_subject')}
+    WHERE account = p_account;
+  COMMIT;
   -- IF NOT EXISTS only for an account that is registered: a call may have ended half-way.
   EXECUTE IMMEDIATE CONCAT('CREATE USER ', IF(v_instance IS NULL, '', 'IF NOT EXISTS '), v_account,
     ' IDENTIFIED BY PASSWORD ''', p_password_hash, '''', v_require);
@@ -243,9 +256,15 @@ BEGIN
   UNION ALL ${FOREIGN_ACCESS};
 END`;
 
+/** For plan, drift and proof. It takes nothing and changes nothing. */
+const OBSERVE = `PROCEDURE postern.observe()
+BEGIN
+  ${OBSERVED_STATE};
+END`;
+
 /** In an order in which each finds what it calls. `SQL SECURITY DEFINER` is said, not assumed. */
 export function procedureStatements(): readonly string[] {
-  const bodies = [CHECK_INSTANCE, END_LEASE, MAKE_COMPOSITE, LEND, REVOKE, SWEEP];
+  const bodies = [CHECK_INSTANCE, END_LEASE, MAKE_COMPOSITE, LEND, REVOKE, SWEEP, OBSERVE];
   const create = bodies.map((body) => {
     const [head = '', ...rest] = body.split('\nBEGIN\n');
     const text = [`${head}\nSQL SECURITY DEFINER`, ...rest].join('\nBEGIN\n');
@@ -265,4 +284,9 @@ export function brokerGrants(account: string): readonly string[] {
   return BROKER_PROCEDURES.map(
     (name) => `GRANT EXECUTE ON PROCEDURE postern.${name} TO ${account}`,
   );
+}
+
+/** The same of the reader. */
+export function readerGrant(account: string): string {
+  return `GRANT EXECUTE ON PROCEDURE postern.${READER_PROCEDURE} TO ${account}`;
 }

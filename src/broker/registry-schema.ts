@@ -1,22 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ROLE_ADMIN } from '../compile/sql/desired.ts';
+import { ROLE_ADMIN } from '../compile/sql/role-name.ts';
 
 /** Locked, without a password, owner of the procedures; holds only `OWNER_PRIVILEGES`. */
 export const OWNER_ACCOUNT = ROLE_ADMIN;
 /** Raised whenever tables or procedures change; a gateway refuses another version's registry. */
-export const REGISTRY_VERSION = '1';
+export const REGISTRY_VERSION = '2';
 
 /** What the broker may call, and all it may do on the target. */
 export const BROKER_PROCEDURES = ['lend', 'revoke', 'sweep'] as const;
 /** Called by those three only. */
 const INNER_PROCEDURES = ['check_instance', 'end_lease', 'make_composite'] as const;
-export const ALL_PROCEDURES = [...BROKER_PROCEDURES, ...INNER_PROCEDURES] as const;
+/** What the reader account may call, and all it may do on the target. */
+export const READER_PROCEDURE = 'observe';
+export const ALL_PROCEDURES = [
+  ...BROKER_PROCEDURES,
+  ...INNER_PROCEDURES,
+  READER_PROCEDURE,
+] as const;
 
 /**
  * ascii_bin throughout: names compare byte by byte, and nothing beyond ASCII can be stored. InnoDB
  * by name: another default engine must not cost the registry its transactions.
  */
 const TABLE_OPTIONS = 'ENGINE=InnoDB DEFAULT CHARSET=ascii COLLATE=ascii_bin';
+
+/** SHA2 of what `lend` gave the account; in the charset in which `observe` compares. */
+const MARKS = ['password_mark', 'binding_mark'].map(
+  (name) => `${name} CHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
+);
 
 export const REGISTRY_TABLES: readonly string[] = [
   `CREATE DATABASE IF NOT EXISTS postern CHARACTER SET ascii COLLATE ascii_bin`,
@@ -62,8 +73,12 @@ export const REGISTRY_TABLES: readonly string[] = [
   state ENUM('lent', 'revoked') NOT NULL,
   lent_at DATETIME NOT NULL,
   expires_at DATETIME NOT NULL,
+  ${MARKS[0]},
+  ${MARKS[1]},
   KEY (instance), KEY (composite)
 ) ${TABLE_OPTIONS}`,
+  // Version 1 had no marks; a lease without them is not compared.
+  `ALTER TABLE postern.lease ${MARKS.map((mark) => `ADD COLUMN IF NOT EXISTS ${mark}`).join(', ')}`,
 ];
 
 /**
@@ -81,6 +96,11 @@ export const OWNER_PRIVILEGES: readonly string[] = [
   `GRANT SELECT ON mysql.columns_priv TO ${OWNER_ACCOUNT}`,
   `GRANT SELECT ON mysql.procs_priv TO ${OWNER_ACCOUNT}`,
   `GRANT SELECT ON mysql.roles_mapping TO ${OWNER_ACCOUNT}`,
+  // For `observe`: who may log in as whom, routines without their text, and every view's text.
+  `GRANT SELECT (User, Host, Proxied_user, Proxied_host, With_grant) ON mysql.proxies_priv TO ${OWNER_ACCOUNT}`,
+  `GRANT SELECT (db, name, type, definer, security_type, body) ON mysql.proc TO ${OWNER_ACCOUNT}`,
+  `GRANT SHOW VIEW ON *.* TO ${OWNER_ACCOUNT}`,
+  `GRANT SELECT ON postern.view TO ${OWNER_ACCOUNT}`,
   `GRANT SELECT ON postern.meta TO ${OWNER_ACCOUNT}`,
   `GRANT SELECT ON postern.broker TO ${OWNER_ACCOUNT}`,
   `GRANT SELECT ON postern.role TO ${OWNER_ACCOUNT}`,

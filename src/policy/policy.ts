@@ -228,6 +228,10 @@ export interface MysqlSystem {
   }[];
   readonly tls: UpstreamTls;
   readonly broker: { readonly user: string; readonly password: Material };
+  /** Reads who holds what; absent: only an administrator can. */
+  readonly reader?: { readonly user: string; readonly password: Material };
+  /** `user@host` of accounts that are no finding although they reach the schemas. */
+  readonly operators: readonly string[];
   /** The schemas Postern answers for; built-in roles apply to all of them. */
   readonly schemas: readonly string[];
   /** lower_case_table_names is 1 or 2 on the target: names compare without case. */

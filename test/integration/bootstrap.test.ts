@@ -226,7 +226,7 @@ describe('bootstrap', () => {
       const [row] = await fresh.rootQuery(
         'SELECT COUNT(*) AS n FROM mysql.proc WHERE db = "postern"',
       );
-      equal(Number(row?.n), 6);
+      equal(Number(row?.n), 7);
     } finally {
       await fresh.stop();
     }

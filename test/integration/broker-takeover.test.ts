@@ -282,7 +282,10 @@ describe('broker taken over', () => {
 
   it('runs as an owner that has no right to spare', async () => {
     const names = certificateNames(new X509Certificate(target.upstream.certPem));
+    await root('CREATE SQL SECURITY INVOKER VIEW shop.stock_view AS SELECT 1');
+    const observed = () => root('CALL postern.observe()').then((rows) => JSON.stringify(rows));
     const work = async () => {
+      match(await observed(), /stock_view.*INVOKER/);
       await lend({ account: account('measured'), ...names });
       await lend({ account: account('measured'), ...names });
       const session = await createConnection({
@@ -296,7 +299,8 @@ describe('broker taken over', () => {
       ok((await target.accounts()).includes(account('measured')), 'a session in use was ended');
       await attacker.query(`CALL postern.revoke('${INSTANCE}', '${account('measured')}')`);
       await rejects(session.query('SELECT 1'), /./, 'it lives on');
-      await root(`INSERT INTO postern.lease VALUES ('${account('gone')}', 'evil.00000000', 'pc_', 'revoked',
+      await root(`INSERT INTO postern.lease (account, instance, composite, state, lent_at, expires_at)
+        VALUES ('${account('gone')}', 'evil.00000000', 'pc_', 'revoked',
         UTC_TIMESTAMP(), UTC_TIMESTAMP()); UPDATE postern.composite SET last_used = '2020-01-01'`);
       await root(
         "INSERT INTO postern.instance VALUES ('evil.99999999', 'evil', 'postern_broker', '2020-01-01')",

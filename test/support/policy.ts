@@ -78,6 +78,7 @@ export function target(id = ORDERS, over: Partial<Target> = {}): Target {
       tls: { mode: 'verified', ca: { from: 'file', path: 'ca.pem' } },
       broker: { user: 'postern_broker', password: { from: 'env', name: 'BROKER_PASSWORD' } },
       schemas: ['shop'],
+      operators: [],
       caseInsensitiveNames: false,
     },
     ...over,

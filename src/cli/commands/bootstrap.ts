@@ -152,10 +152,8 @@ function printOutcome(
   say(
     `${target.id}: registry, procedures and broker account are in place (${outcome.serverVersion}).`,
   );
-  if (outcome.passwordFileWritten !== undefined) {
-    say(
-      `The broker's password was made and written to ${outcome.passwordFileWritten} (mode 0600).`,
-    );
+  for (const file of outcome.passwordFilesWritten) {
+    say(`A password was made and written to ${file} (mode 0600).`);
   }
   for (const role of outcome.added) say(`+ role ${role}`);
   for (const role of outcome.removed) say(`- role ${role}`);

@@ -5,11 +5,8 @@ import type { DataRole, Policy, Target } from '../../policy/policy.ts';
 import type { DesiredRole, DesiredSql, DesiredView, SqlFinding, SqlPlanStep } from './plan-step.ts';
 import { type Emitted, emitPrivilege } from './privilege.ts';
 import { quoteIdentifier } from './quote.ts';
-import { baseRoleName } from './role-name.ts';
+import { baseRoleName, ROLE_ADMIN } from './role-name.ts';
 import { emitView } from './view.ts';
-
-/** The account that lends the roles on; it must be able to pass them on. */
-export const ROLE_ADMIN = "'postern_owner'@'localhost'";
 
 /**
  * Everything the target must hold before leases can be lent under this policy: definer views and

@@ -6,6 +6,7 @@ export interface SqlPlanStep {
   readonly kind:
     | 'view-definer'
     | 'view'
+    | 'view-reader'
     | 'role'
     | 'grant'
     | 'drop-role'

@@ -8,6 +8,9 @@ const HASH_DIGITS = 16;
 /** A change in what is emitted for the same content must give another name, hence another role. */
 const EMITTER_VERSION = 1;
 
+/** The account that lends the roles on; it must be able to pass them on. */
+export const ROLE_ADMIN = "'postern_owner'@'localhost'";
+
 /** `pr_<namespace>.<role>_<hash>`: the base role of a DataRole's present content. */
 export function baseRoleName(role: DataRole): string {
   const shown = role.id.replace(/[/#]/g, '.').replace(/[^A-Za-z0-9.-]/g, '-');

@@ -4,7 +4,7 @@ import type { DesiredView, SqlFinding, SqlPlanStep } from './plan-step.ts';
 import { columnList, type Emitted, isGrantableName, quoteTable } from './privilege.ts';
 import { columnPrivilegeFor, privilegeFor } from './privilege-names.ts';
 import { isIdentifier, quoteIdentifier } from './quote.ts';
-import { viewDefinerName } from './role-name.ts';
+import { ROLE_ADMIN, viewDefinerName } from './role-name.ts';
 
 /**
  * The definer view of a privilege with `columns` and `as`: whoever reads it sees these columns and
@@ -56,6 +56,8 @@ export function emitView(privilege: Privilege): Emitted & { readonly view?: Desi
         'view',
         `CREATE OR REPLACE DEFINER=${account} SQL SECURITY DEFINER VIEW ${quoteTable(view)} AS SELECT ${selected} FROM ${quoteTable(table)}`,
       ),
+      // MariaDB shows the text of a view to whoever may read it, so that a change is seen.
+      step('view-reader', `GRANT SELECT ON ${quoteTable(view)} TO ${ROLE_ADMIN}`),
     ],
   };
 }

@@ -104,14 +104,24 @@ function readMysql(
   if (SYSTEM_ACCOUNTS.has(user.toLowerCase())) {
     report([...path, 'broker', 'user'], 'account-reserved', { user });
   }
+  const reader = spec.reader && {
+    user: spec.reader.user,
+    password: readMaterial(spec.reader.password, [...path, 'reader', 'password'], document, report),
+  };
+  if (reader && (SYSTEM_ACCOUNTS.has(reader.user.toLowerCase()) || reader.user === user)) {
+    report([...path, 'reader', 'user'], 'account-reserved', { user: reader.user });
+  }
   const schemas = spec.schemas ?? [];
   checkSchemas(schemas, path, report);
   if (tls === undefined || password === undefined) return undefined;
+  if (reader && reader.password === undefined) return undefined;
   return {
     type,
     endpoints: spec.endpoints,
     tls,
     broker: { user, password },
+    ...(reader?.password && { reader: { user: reader.user, password: reader.password } }),
+    operators: spec.operators,
     schemas,
     caseInsensitiveNames: spec.caseInsensitiveNames,
   };

@@ -48,6 +48,17 @@ const mysql = z
         password: material.describe('Its password.'),
       })
       .describe('How Postern logs in to lend leases.'),
+    reader: z
+      .strictObject({
+        user: text.describe('Account that may read who holds what, and nothing else.'),
+        password: material.describe('Its password.'),
+      })
+      .optional()
+      .describe('How plan and drift read the state of the server. Made by bootstrap.'),
+    operators: z
+      .array(text)
+      .default([])
+      .describe('Accounts of people and tools, `user@host`, that may reach the schemas unasked.'),
     schemas,
     caseInsensitiveNames: z
       .boolean()

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** The bits of `access` in mysql.global_priv, lowest first; each was granted and read back. */
+export const GLOBAL_PRIVILEGES: readonly string[] = [
+  'SELECT',
+  'INSERT',
+  'UPDATE',
+  'DELETE',
+  'CREATE',
+  'DROP',
+  'RELOAD',
+  'SHUTDOWN',
+  'PROCESS',
+  'FILE',
+  'GRANT OPTION',
+  'REFERENCES',
+  'INDEX',
+  'ALTER',
+  'SHOW DATABASES',
+  'SUPER',
+  'CREATE TEMPORARY TABLES',
+  'LOCK TABLES',
+  'EXECUTE',
+  'REPLICATION SLAVE',
+  'BINLOG MONITOR',
+  'CREATE VIEW',
+  'SHOW VIEW',
+  'CREATE ROUTINE',
+  'ALTER ROUTINE',
+  'CREATE USER',
+  'EVENT',
+  'TRIGGER',
+  'CREATE TABLESPACE',
+  'DELETE HISTORY',
+  'SET USER',
+  'FEDERATED ADMIN',
+  'CONNECTION ADMIN',
+  'READ_ONLY ADMIN',
+  'REPLICATION SLAVE ADMIN',
+  'REPLICATION MASTER ADMIN',
+  'BINLOG ADMIN',
+  'BINLOG REPLAY',
+  'SLAVE MONITOR',
+];
+
+/** The columns of mysql.db and what they are called in GRANT. */
+export const SCHEMA_PRIVILEGES: readonly (readonly [column: string, privilege: string])[] = [
+  ['Select_priv', 'SELECT'],
+  ['Insert_priv', 'INSERT'],
+  ['Update_priv', 'UPDATE'],
+  ['Delete_priv', 'DELETE'],
+  ['Create_priv', 'CREATE'],
+  ['Drop_priv', 'DROP'],
+  ['Grant_priv', 'GRANT OPTION'],
+  ['References_priv', 'REFERENCES'],
+  ['Index_priv', 'INDEX'],
+  ['Alter_priv', 'ALTER'],
+  ['Create_tmp_table_priv', 'CREATE TEMPORARY TABLES'],
+  ['Lock_tables_priv', 'LOCK TABLES'],
+  ['Create_view_priv', 'CREATE VIEW'],
+  ['Show_view_priv', 'SHOW VIEW'],
+  ['Create_routine_priv', 'CREATE ROUTINE'],
+  ['Alter_routine_priv', 'ALTER ROUTINE'],
+  ['Execute_priv', 'EXECUTE'],
+  ['Event_priv', 'EVENT'],
+  ['Trigger_priv', 'TRIGGER'],
+  ['Delete_history_priv', 'DELETE HISTORY'],
+];
+
+/** For a row `d` of mysql.db: its privileges as in GRANT, with `, ` between them. */
+export const SCHEMA_PRIVILEGE_LIST = `CONCAT_WS(', ', ${SCHEMA_PRIVILEGES.map(
+  ([column, privilege]) => `IF(d.${column} = 'Y', '${privilege}', NULL)`,
+).join(', ')})`;
+
+/** The members of the SETs in tables_priv, columns_priv and procs_priv. */
+export const OBJECT_PRIVILEGES: ReadonlyMap<string, string> = new Map([
+  ['Select', 'SELECT'],
+  ['Insert', 'INSERT'],
+  ['Update', 'UPDATE'],
+  ['Delete', 'DELETE'],
+  ['Create', 'CREATE'],
+  ['Drop', 'DROP'],
+  ['Grant', 'GRANT OPTION'],
+  ['References', 'REFERENCES'],
+  ['Index', 'INDEX'],
+  ['Alter', 'ALTER'],
+  ['Create View', 'CREATE VIEW'],
+  ['Show view', 'SHOW VIEW'],
+  ['Trigger', 'TRIGGER'],
+  ['Delete versioning rows', 'DELETE HISTORY'],
+  ['Execute', 'EXECUTE'],
+  ['Alter Routine', 'ALTER ROUTINE'],
+]);

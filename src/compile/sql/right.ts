@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+import { quoteIdentifier } from './quote.ts';
+
+export type RightLevel = 'global' | 'schema' | 'table' | 'column' | 'procedure' | 'function';
+
+/** One privilege on one place, as MariaDB keeps it; what a level does not have is empty. */
+export interface Right {
+  readonly level: RightLevel;
+  /** At level `schema` the LIKE pattern as it is stored, escapes included. */
+  readonly schema: string;
+  readonly object: string;
+  readonly column: string;
+  /** As in GRANT: `SELECT`, `GRANT OPTION`. */
+  readonly privilege: string;
+}
+
+/** Two rights are the same right exactly if their keys are. */
+export function rightKey(right: Right): string {
+  return JSON.stringify([placeKey(right), right.privilege]);
+}
+
+function placeKey({ level, schema, object, column }: Right): string {
+  return JSON.stringify([level, schema, object, column]);
+}
+
+/** For people: `SELECT, INSERT on shop.orders`. */
+export function rightsText(rights: readonly Right[]): string {
+  return places(rights)
+    .map(([first, names]) => `${names.join(', ')} on ${placeText(first)}`)
+    .join('; ');
+}
+
+function placeText({ level, schema, object, column }: Right): string {
+  switch (level) {
+    case 'global':
+      return '*.*';
+    case 'schema':
+      return `${schema}.*`;
+    case 'column':
+      return `${schema}.${object} (${column})`;
+    case 'table':
+      return `${schema}.${object}`;
+    default:
+      return `${level} ${schema}.${object}`;
+  }
+}
+
+/** One statement a place. `holder` is quoted already. */
+export function grantStatements(rights: readonly Right[], holder: string): readonly string[] {
+  return places(rights).map((place) => `GRANT ${placeSql(place)} TO ${holder}`);
+}
+
+export function revokeStatements(rights: readonly Right[], holder: string): readonly string[] {
+  return places(rights).map((place) => `REVOKE ${placeSql(place)} FROM ${holder}`);
+}
+
+type Place = readonly [first: Right, privileges: readonly string[]];
+
+function placeSql([first, names]: Place): string {
+  const { level, schema, object, column } = first;
+  if (level === 'global') return `${names.join(', ')} ON *.*`;
+  if (level === 'schema') return `${names.join(', ')} ON ${quoteIdentifier(schema)}.*`;
+  const path = `${quoteIdentifier(schema)}.${quoteIdentifier(object)}`;
+  if (level === 'table') return `${names.join(', ')} ON ${path}`;
+  if (level !== 'column') return `${names.join(', ')} ON ${level.toUpperCase()} ${path}`;
+  return `${names.map((name) => `${name} (${quoteIdentifier(column)})`).join(', ')} ON ${path}`;
+}
+
+function places(rights: readonly Right[]): readonly Place[] {
+  const found = new Map<string, [Right, string[]]>();
+  for (const right of rights) {
+    const known = found.get(placeKey(right));
+    if (known) known[1].push(right.privilege);
+    else found.set(placeKey(right), [right, [right.privilege]]);
+  }
+  return [...found.values()];
+}
+
+/**
+ * Whether a schema-level grant on `pattern` reaches `schema`: `_` is any character, `%` any run of
+ * them, `\` takes that away. Without regard to case, because that is how some servers compare.
+ */
+export function schemaPatternReaches(pattern: string, schema: string): boolean {
+  let source = '';
+  for (let index = 0; index < pattern.length; index += 1) {
+    const char = pattern[index] ?? '';
+    const next = pattern[index + 1];
+    if (char === '\\' && (next === '_' || next === '%' || next === '\\')) {
+      source += next === '\\' ? '\\\\' : next;
+      index += 1;
+    } else if (char === '_') source += '.';
+    else if (char === '%') source += '.*';
+    else source += char.replace(/[$()*+.?[\\\]^{|}/]/, '\\$&');
+  }
+  return new RegExp(`^${source}$`, 'isu').test(schema);
+}
