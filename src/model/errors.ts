@@ -32,6 +32,12 @@ const CATALOGUE = {
   'authority-unusable': 'The authority in {directory} cannot be used: {problem}.',
   'authority-unreachable': 'Cannot reach the authority at {address}: {problem}.',
   'authority-refused': 'The authority refused: {problem}.',
+  'kubeconfig-unusable': 'Cannot use {file} to reach a cluster: {problem}.',
+  'cluster-unreachable': 'Cannot reach the Kubernetes API at {server}: {problem}.',
+  'cluster-refused': 'The Kubernetes API at {server} refused to {action}: {problem}.',
+  'cluster-conflict': 'The Kubernetes API at {server} did not {action}: {problem}.',
+  'cluster-unfit': 'The cluster at {server} does not serve {kind} ({apiVersion}).',
+  'plan-blocked': 'Nothing was applied: {problem}.',
   'requirement-missing': '{requirement} is needed and was not found. {remedy}',
 } as const;
 
