@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Artifact } from '../compile/artifact.ts';
 import { valueAt } from '../compile/kube/field-path.ts';
 import {
+  type DesiredObject,
   INSTALLATION_ANNOTATION,
   isManaged,
   type KubeObject,
@@ -22,7 +22,7 @@ export interface Kind {
 
 export interface ObservedInput {
   readonly installation: string;
-  readonly desired: readonly Artifact[];
+  readonly desired: readonly DesiredObject[];
   /** Kinds that may hold something of ours although nothing desired is of them. */
   readonly kinds: readonly Kind[];
 }
@@ -42,7 +42,7 @@ export async function observeObjects(
 ): Promise<KubeObject[]> {
   const labelSelector = `${MANAGED_BY_LABEL}=${MANAGED_BY}`;
   const wanted = new Map<string, Kind>();
-  for (const { apiVersion, kind } of [...kinds, ...desired]) {
+  for (const { apiVersion, kind } of [...kinds, ...desired.map(({ object }) => object)]) {
     wanted.set(`${apiVersion} ${kind}`, { apiVersion, kind });
   }
   const found = new Map<string, KubeObject>();
@@ -53,11 +53,11 @@ export async function observeObjects(
       found.set(objectKey(referenceOf(object)), object);
     }
   }
-  for (const artifact of desired) {
-    if (found.has(objectKey(artifact))) continue;
+  for (const reference of desired.map(({ object }) => referenceOf(object))) {
+    if (found.has(objectKey(reference))) continue;
     // Refused here when the cluster does not serve it: nothing has been changed yet.
-    const object = await client.get(artifact);
-    if (object) found.set(objectKey(artifact), object);
+    const object = await client.get(reference);
+    if (object) found.set(objectKey(reference), object);
   }
   return [...found.values()];
 }

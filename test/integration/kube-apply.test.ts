@@ -10,37 +10,37 @@ import {
   PatchStrategy,
   Watch,
 } from '@kubernetes/client-node';
-import type { Artifact } from '../../src/compile/artifact.ts';
+import { type DesiredObject, referenceOf } from '../../src/compile/kube/object.ts';
 import { applyPlan, planForCluster } from '../../src/kube/apply.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { watchObjects } from '../../src/kube/watch.ts';
 import type { PosternError } from '../../src/model/errors.ts';
-import { clusters, type KubeWorld, SAMPLE_KINDS, sampleArtifacts } from '../support/kube-world.ts';
+import { clusters, type KubeWorld, SAMPLE_KINDS, sampleObjects } from '../support/kube-world.ts';
 
 for (const [where, start] of clusters()) {
   describe(`apply on ${where}`, () => {
     let world: KubeWorld;
     let client: KubeClient;
-    let desired: Artifact[];
+    let desired: DesiredObject[];
     let other: KubeConfig;
 
     before(async () => {
       world = await start();
       client = world.client({ pageSize: 2 });
-      desired = sampleArtifacts(world.namespace);
+      desired = sampleObjects(world.namespace);
       other = new KubeConfig();
       other.loadFromFile(world.kubeconfig);
     });
     after(() => world.stop());
 
-    const plan = (wanted: readonly Artifact[] = desired) => {
+    const plan = (wanted: readonly DesiredObject[] = desired) => {
       const { installation } = world;
       return planForCluster(client, { installation, desired: wanted, kinds: SAMPLE_KINDS });
     };
     const apply = async (wanted = desired, forceConflicts = false) => {
       await applyPlan(client, world.installation, await plan(wanted), { forceConflicts });
     };
-    const found = async (wanted: readonly Artifact[] = desired) =>
+    const found = async (wanted: readonly DesiredObject[] = desired) =>
       (await plan(wanted)).steps.map(
         ({ action, reference }) => `${action} ${reference.kind} ${reference.name}`,
       );
@@ -157,7 +157,7 @@ for (const [where, start] of clusters()) {
       const { namespace } = world;
       const body = { metadata: { name: 'theirs' }, data: { a: 'b' } };
       await api.createNamespacedConfigMap({ namespace, body });
-      const kept = desired.filter(({ kind }) => kind === 'ServiceAccount');
+      const kept = desired.filter(({ object }) => object.kind === 'ServiceAccount');
       const steps = ['Service orders', 'NetworkPolicy only-postern', 'ConfigMap settings'];
       assert.deepEqual(
         await found(kept),
@@ -177,7 +177,9 @@ for (const [where, start] of clusters()) {
     it('applies nothing at all when an object of others is in the way', async () => {
       const [, , settings] = desired;
       assert.ok(settings);
-      const wanted = [...desired, { ...settings, name: 'theirs' }];
+      const { metadata } = settings.object;
+      const object = { ...settings.object, metadata: { ...metadata, name: 'theirs' } };
+      const wanted = [...desired, { ...settings, object }];
       await assert.rejects(apply(wanted), (error: PosternError) => {
         assert.equal(error.code, 'plan-blocked');
         assert.match(error.message, /ConfigMap .*\/theirs exists and is not managed by Postern/);
@@ -189,7 +191,8 @@ for (const [where, start] of clusters()) {
     it('says what the cluster does not serve before it changes anything', async () => {
       const [account] = desired;
       assert.ok(account);
-      const wanted = [{ ...account, apiVersion: 'nobody.example/v1', kind: 'Nothing' }];
+      const object = { ...account.object, apiVersion: 'nobody.example/v1', kind: 'Nothing' };
+      const wanted = [{ ...account, object }];
       await assert.rejects(plan(wanted), /does not serve Nothing \(nobody\.example\/v1\)/);
     });
 
@@ -200,13 +203,13 @@ for (const [where, start] of clusters()) {
       assert.ok(step?.action === 'create');
       const would = await client.apply(step.object, { dryRun: true });
       assert.equal(would.metadata.name, 'settings');
-      assert.equal(await client.get(settings), undefined);
+      assert.equal(await client.get(referenceOf(settings.object)), undefined);
     });
 
     it('refuses a field that does not exist', async () => {
       const [, , settings] = desired;
       assert.ok(settings);
-      const wrong = { ...settings, body: { ...settings.body, dta: {} } };
+      const wrong = { ...settings, object: { ...settings.object, dta: {} } };
       await assert.rejects(apply([wrong]), (error: PosternError) => {
         assert.equal(error.code, 'cluster-refused');
         assert.match(error.message, /dta/);

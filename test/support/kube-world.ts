@@ -4,8 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { Artifact } from '../../src/compile/artifact.ts';
-import type { JsonObject } from '../../src/compile/kube/object.ts';
+import type { DesiredObject, JsonObject } from '../../src/compile/kube/object.ts';
 import { KubeClient, type KubeClientOptions } from '../../src/kube/client.ts';
 import { fromKubeconfig } from '../../src/kube/kubeconfig.ts';
 import { EVERYTHING, KubeApi } from './kube-api.ts';
@@ -91,62 +90,36 @@ export function writeKubeconfig(directory: string, api: KubeApi, user: JsonObjec
   return file;
 }
 
-const sources = [
+const rules = [
   { name: 'Target/shop/orders', position: { file: 'orders.yaml', line: 4, column: 1 } },
-] as unknown as Artifact['sources'];
+] as unknown as DesiredObject['rules'];
 
 /** Objects that any cluster takes: no custom resources among them. */
-export function sampleArtifacts(namespace: string): Artifact[] {
+export function sampleObjects(namespace: string): DesiredObject[] {
   const podSelector = { matchLabels: { app: 'postern' } };
+  const port = (name: string, number: number) => {
+    return { name, port: number, protocol: 'TCP', targetPort: number };
+  };
+  const service = {
+    selector: { app: 'postern' },
+    ports: [port('mysql', 3306), port('health', 9000)],
+  };
+  const policy = {
+    podSelector,
+    policyTypes: ['Ingress'],
+    ingress: [{ from: [{ podSelector }], ports: [{ port: 3306, protocol: 'TCP' }] }],
+  };
+  const inside = (apiVersion: string, kind: string, name: string, content: JsonObject) => {
+    return { object: { apiVersion, kind, metadata: { name, namespace }, ...content }, rules };
+  };
   return [
-    { apiVersion: 'v1', kind: 'Namespace', name: namespace, body: {}, sources },
-    {
-      apiVersion: 'v1',
-      kind: 'ServiceAccount',
-      namespace,
-      name: 'postern',
-      body: { automountServiceAccountToken: false },
-      sources,
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      namespace,
-      name: 'settings',
-      body: { data: { 'postern.yaml': 'listeners: []\n', mode: 'strict' } },
-      sources,
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      namespace,
-      name: 'orders',
-      body: {
-        metadata: { labels: { app: 'postern' } },
-        spec: {
-          selector: { app: 'postern' },
-          ports: [
-            { name: 'mysql', port: 3306, protocol: 'TCP', targetPort: 3306 },
-            { name: 'health', port: 9000, protocol: 'TCP', targetPort: 9000 },
-          ],
-        },
-      },
-      sources,
-    },
-    {
-      apiVersion: 'networking.k8s.io/v1',
-      kind: 'NetworkPolicy',
-      namespace,
-      name: 'only-postern',
-      body: {
-        spec: {
-          podSelector,
-          policyTypes: ['Ingress'],
-          ingress: [{ from: [{ podSelector }], ports: [{ port: 3306, protocol: 'TCP' }] }],
-        },
-      },
-      sources,
-    },
+    { object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, rules },
+    inside('v1', 'ServiceAccount', 'postern', { automountServiceAccountToken: false }),
+    inside('v1', 'ConfigMap', 'settings', {
+      data: { 'postern.yaml': 'listeners: []\n', mode: 'strict' },
+    }),
+    inside('v1', 'Service', 'orders', { spec: service }),
+    inside('networking.k8s.io/v1', 'NetworkPolicy', 'only-postern', { spec: policy }),
   ];
 }
 

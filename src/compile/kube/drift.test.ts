@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Artifact } from '../artifact.ts';
 import { findDrift } from './drift.ts';
 import {
+  type DesiredObject,
   INSTALLATION_ANNOTATION,
   type JsonObject,
   type KubeObject,
@@ -11,13 +11,14 @@ import {
   managedObject,
 } from './object.ts';
 
-const sources = [
+const rules = [
   { name: 'Target/shop/orders', position: { file: 'orders.yaml', line: 4, column: 1 } },
-] as unknown as Artifact['sources'];
+] as unknown as DesiredObject['rules'];
 
-function artifact(kind: string, spec: JsonObject): Artifact {
+function wanted(kind: string, spec: JsonObject): DesiredObject {
   const apiVersion = 'security.istio.io/v1';
-  return { apiVersion, kind, namespace: 'shop', name: 'orders', body: { spec }, sources };
+  const metadata = { name: 'orders', namespace: 'shop' };
+  return { object: { apiVersion, kind, metadata, spec }, rules };
 }
 
 function theirs(kind: string, spec: JsonObject, namespace = 'shop'): KubeObject {
@@ -26,7 +27,7 @@ function theirs(kind: string, spec: JsonObject, namespace = 'shop'): KubeObject 
 }
 
 const selector = { matchLabels: { app: 'mariadb' } };
-const allow = artifact('AuthorizationPolicy', {
+const allow = wanted('AuthorizationPolicy', {
   selector,
   action: 'ALLOW',
   rules: [{ from: [{ source: { principals: ['cluster.local/ns/postern/sa/postern'] } }] }],
@@ -49,11 +50,11 @@ describe('drift', () => {
   it('names an object that is gone, with its declaration', () => {
     const [finding] = drift([]);
     assert.equal(finding?.kind, 'deleted');
-    assert.equal(finding?.sources[0]?.position.line, 4);
+    assert.equal(finding?.rules[0]?.position.line, 4);
   });
 
   it('names each field that was edited, and by whom', () => {
-    const spec = { ...(allow.body['spec'] as JsonObject), action: 'DENY' };
+    const spec = { ...(allow.object['spec'] as JsonObject), action: 'DENY' };
     const managedFields = [
       { manager: 'kubectl-edit', operation: 'Update', fieldsV1: { 'f:spec': { 'f:action': {} } } },
     ];
@@ -69,7 +70,7 @@ describe('drift', () => {
 
   it('sees a label that narrows the selector although nobody changed a field of ours', () => {
     const spec = {
-      ...(allow.body['spec'] as JsonObject),
+      ...(allow.object['spec'] as JsonObject),
       selector: { matchLabels: { app: 'mariadb', extra: 'x' } },
     };
     const [finding] = drift([live(ours, { spec })]);
@@ -100,35 +101,35 @@ describe('drift', () => {
     assert.equal(left.metadata.annotations?.[INSTALLATION_ANNOTATION], 'weu');
   });
 
-  const rules = [{ from: [{ source: { namespaces: ['dev'] } }] }];
+  const opens = [{ from: [{ source: { namespaces: ['dev'] } }] }];
   const beside: [string, JsonObject, string, boolean][] = [
-    ['the same selector', { selector, rules }, 'shop', true],
-    ['no selector: all pods of the namespace', { rules }, 'shop', true],
+    ['the same selector', { selector, rules: opens }, 'shop', true],
+    ['no selector: all pods of the namespace', { rules: opens }, 'shop', true],
     [
       'a selector that may overlap',
-      { selector: { matchLabels: { tier: 'db' } }, rules },
+      { selector: { matchLabels: { tier: 'db' } }, rules: opens },
       'shop',
       true,
     ],
-    ['other pods', { selector: { matchLabels: { app: 'web' } }, rules }, 'shop', false],
-    ['another namespace', { selector, rules }, 'web', false],
-    ['the whole mesh', { rules }, 'istio-system', true],
-    ['a denial', { selector, action: 'DENY', rules }, 'shop', false],
+    ['other pods', { selector: { matchLabels: { app: 'web' } }, rules: opens }, 'shop', false],
+    ['another namespace', { selector, rules: opens }, 'web', false],
+    ['the whole mesh', { rules: opens }, 'istio-system', true],
+    ['a denial', { selector, action: 'DENY', rules: opens }, 'shop', false],
     ['no rules: nobody', { selector }, 'shop', false],
-    ['a waypoint', { targetRefs: [{ kind: 'Gateway', name: 'w' }], rules }, 'shop', false],
+    ['a waypoint', { targetRefs: [{ kind: 'Gateway', name: 'w' }], rules: opens }, 'shop', false],
   ];
   for (const [what, spec, namespace, found] of beside) {
     it(`${found ? 'finds' : 'passes'} an allowing policy of others: ${what}`, () => {
       const findings = drift([ours], [theirs('AuthorizationPolicy', spec, namespace)]);
       assert.deepEqual(
-        findings.map(({ kind, sources: [source] }) => [kind, source?.position.file]),
+        findings.map(({ kind, rules: [rule] }) => [kind, rule?.position.file]),
         found ? [['foreign-opens', 'orders.yaml']] : [],
       );
     });
   }
 
   it('finds plaintext that somebody lets in, on one port too', () => {
-    const strict = artifact('PeerAuthentication', { selector, mtls: { mode: 'STRICT' } });
+    const strict = wanted('PeerAuthentication', { selector, mtls: { mode: 'STRICT' } });
     const lax = theirs('PeerAuthentication', { portLevelMtls: { 3306: { mode: 'DISABLE' } } });
     const input = { installation: 'weu', desired: [strict] };
     const observed = [managedObject(strict, 'weu')];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RuleReference } from '../../model/decision.ts';
-import type { Artifact } from '../artifact.ts';
 import { differences, type FieldDifference, fieldsTaken } from './difference.ts';
 import {
+  type DesiredObject,
   isJsonObject,
   isManaged,
   type JsonObject,
@@ -27,7 +27,7 @@ export interface DriftFinding {
   readonly kind: DriftKind;
   readonly reference: ObjectReference;
   /** The declaration that no longer holds; empty when nothing declares the object. */
-  readonly sources: readonly RuleReference[];
+  readonly rules: readonly RuleReference[];
   readonly changes: readonly FieldDifference[];
   readonly message: string;
 }
@@ -43,15 +43,15 @@ export interface DriftInput extends PlanInput {
 export function findDrift(input: DriftInput): DriftFinding[] {
   const { installation, desired, observed } = input;
   const present = new Map(observed.map((object) => [objectKey(referenceOf(object)), object]));
-  const declared = new Set(desired.map((artifact) => objectKey(artifact)));
-  const findings = desired.flatMap((artifact) =>
-    driftOf(artifact, present.get(objectKey(artifact)), installation),
+  const declared = new Set(desired.map(({ object }) => objectKey(referenceOf(object))));
+  const findings = desired.flatMap((each) =>
+    driftOf(each, present.get(objectKey(referenceOf(each.object))), installation),
   );
   for (const object of observed) {
     const reference = referenceOf(object);
     if (declared.has(objectKey(reference)) || !isManaged(object, installation)) continue;
     const message = `${referenceText(reference)} is managed but not declared`;
-    findings.push({ kind: 'undeclared', reference, sources: [], changes: [], message });
+    findings.push({ kind: 'undeclared', reference, rules: [], changes: [], message });
   }
   for (const object of input.neighbours) {
     if (declared.has(objectKey(referenceOf(object))) || isManaged(object, installation)) continue;
@@ -62,18 +62,18 @@ export function findDrift(input: DriftInput): DriftFinding[] {
 }
 
 function driftOf(
-  artifact: Artifact,
+  desired: DesiredObject,
   observed: KubeObject | undefined,
   installation: string,
 ): DriftFinding[] {
-  const object = managedObject(artifact, installation);
+  const object = managedObject(desired, installation);
   const reference = referenceOf(object);
   const what = referenceText(reference);
   const finding = (
     kind: DriftKind,
     message: string,
     changes: readonly FieldDifference[] = [],
-  ): DriftFinding => ({ kind, reference, sources: artifact.sources, changes, message });
+  ): DriftFinding => ({ kind, reference, rules: desired.rules, changes, message });
   if (!observed) return [finding('deleted', `${what} is gone`)];
   const findings: DriftFinding[] = [];
   if (!isManaged(observed, installation)) {
@@ -104,22 +104,22 @@ function by(holders: readonly string[]): string {
 /** Policies of the same kind add up: what one allows, no other takes back. */
 function opening(
   object: KubeObject,
-  desired: readonly Artifact[],
+  desired: readonly DesiredObject[],
   meshRoot: string | undefined,
 ): DriftFinding | undefined {
   const spec = isJsonObject(object['spec']) ? object['spec'] : {};
   const how = opens(object.kind, spec);
   if (!how) return undefined;
   const concerned = desired.filter(
-    (artifact) => artifact.kind === object.kind && concernsSame(object, spec, artifact, meshRoot),
+    (each) => each.object.kind === object.kind && concernsSame(object, spec, each.object, meshRoot),
   );
   if (concerned.length === 0) return undefined;
   const reference = referenceOf(object);
-  const beside = concerned.map((artifact) => referenceText(artifact)).join(', ');
+  const beside = concerned.map((each) => referenceText(referenceOf(each.object))).join(', ');
   return {
     kind: 'foreign-opens',
     reference,
-    sources: concerned.flatMap(({ sources }) => sources),
+    rules: concerned.flatMap(({ rules }) => rules),
     changes: [],
     message: `${referenceText(reference)} is not ours and ${how} beside ${beside}`,
   };
@@ -152,18 +152,18 @@ function opens(kind: string, spec: JsonObject): string | undefined {
 function concernsSame(
   object: KubeObject,
   spec: JsonObject,
-  artifact: Artifact,
+  ours: KubeObject,
   meshRoot: string | undefined,
 ): boolean {
   const { namespace } = object.metadata;
-  const ours = isJsonObject(artifact.body['spec']) ? artifact.body['spec'] : {};
+  const own = isJsonObject(ours['spec']) ? ours['spec'] : {};
   const everywhere = meshRoot !== undefined && namespace === meshRoot;
-  if (namespace !== artifact.namespace && !everywhere) return false;
-  const [theirRefs, ourRefs] = [spec['targetRefs'], ours['targetRefs']].map(targets);
+  if (namespace !== ours.metadata.namespace && !everywhere) return false;
+  const [theirRefs, ourRefs] = [spec['targetRefs'], own['targetRefs']].map(targets);
   // A waypoint's policies and those of its pods are enforced at different places.
   if (theirRefs && ourRefs) return theirRefs.some((target) => ourRefs.includes(target));
   if (theirRefs || ourRefs) return false;
-  return mayOverlap(labelsOf(spec), labelsOf(ours));
+  return mayOverlap(labelsOf(spec), labelsOf(own));
 }
 
 function targets(refs: unknown): string[] | undefined {

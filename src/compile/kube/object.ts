@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Artifact } from '../artifact.ts';
+import type { RuleReference } from '../../model/decision.ts';
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
@@ -31,6 +31,17 @@ export interface KubeObject {
   readonly kind: string;
   readonly metadata: ObjectMetadata;
   readonly [field: string]: unknown;
+}
+
+/**
+ * An object that the declaration asks for. What the API server would fill in inside a list that it
+ * takes as a whole (such as `protocol` of a NetworkPolicy's ports) is written out, or every plan
+ * would find it changed.
+ */
+export interface DesiredObject {
+  readonly object: KubeObject;
+  /** The declaration lines it stands for; none for what is always there. */
+  readonly rules: readonly RuleReference[];
 }
 
 export interface ObjectReference {
@@ -78,24 +89,15 @@ export function isManaged(object: KubeObject, installation: string): boolean {
   );
 }
 
-/** The object as it is applied: the artifact with the marks of the installation. */
-export function managedObject(artifact: Artifact, installation: string): KubeObject {
-  const { apiVersion, kind, namespace, name, body } = artifact;
-  const own = isJsonObject(body['metadata']) ? body['metadata'] : {};
-  const labels = isJsonObject(own['labels']) ? own['labels'] : {};
-  const annotations = isJsonObject(own['annotations']) ? own['annotations'] : {};
+/** The object as it is applied: with the marks of the installation. */
+export function managedObject({ object }: DesiredObject, installation: string): KubeObject {
+  const { metadata } = object;
   return {
-    ...body,
-    apiVersion,
-    kind,
+    ...object,
     metadata: {
-      name,
-      ...(namespace !== undefined && { namespace }),
-      labels: { ...(labels as Record<string, string>), [MANAGED_BY_LABEL]: MANAGED_BY },
-      annotations: {
-        ...(annotations as Record<string, string>),
-        [INSTALLATION_ANNOTATION]: installation,
-      },
+      ...metadata,
+      labels: { ...metadata.labels, [MANAGED_BY_LABEL]: MANAGED_BY },
+      annotations: { ...metadata.annotations, [INSTALLATION_ANNOTATION]: installation },
     },
   };
 }

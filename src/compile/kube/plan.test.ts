@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Artifact } from '../artifact.ts';
-import { type JsonObject, type KubeObject, managedObject, type ObjectMetadata } from './object.ts';
+import {
+  type DesiredObject,
+  type JsonObject,
+  type KubeObject,
+  managedObject,
+  type ObjectMetadata,
+} from './object.ts';
 import { planObjects } from './plan.ts';
 
-function artifact(kind: string, name: string, body: JsonObject = {}): Artifact {
+function wanted(kind: string, name: string, body: JsonObject = {}): DesiredObject {
   const apiVersion = /Policy|Authentication/.test(kind) ? 'security.istio.io/v1' : 'v1';
   const scope = kind === 'Namespace' ? {} : { namespace: 'shop' };
-  return { apiVersion, kind, ...scope, name, body, sources: [] };
+  return { object: { ...body, apiVersion, kind, metadata: { name, ...scope } }, rules: [] };
 }
 
-function observed(of: Artifact, metadata: Partial<ObjectMetadata> = {}): KubeObject {
+function observed(of: DesiredObject, metadata: Partial<ObjectMetadata> = {}): KubeObject {
   const object = managedObject(of, 'weu');
-  return { ...object, metadata: { ...object.metadata, uid: `uid-${of.name}`, ...metadata } };
+  return {
+    ...object,
+    metadata: { ...object.metadata, uid: `uid-${of.object.metadata.name}`, ...metadata },
+  };
 }
 
-function plan(desired: readonly Artifact[], present: readonly KubeObject[] = []) {
+function plan(desired: readonly DesiredObject[], present: readonly KubeObject[] = []) {
   const { steps, obstacles } = planObjects({ installation: 'weu', desired, observed: present });
   return {
     steps: steps.map(({ action, reference }) => `${action} ${reference.kind} ${reference.name}`),
@@ -26,17 +34,17 @@ function plan(desired: readonly Artifact[], present: readonly KubeObject[] = [])
 }
 
 describe('plan of objects', () => {
-  const deny = artifact('AuthorizationPolicy', 'deny', { spec: { action: 'DENY', rules: [{}] } });
-  const allow = artifact('AuthorizationPolicy', 'allow', { spec: { action: 'ALLOW' } });
+  const deny = wanted('AuthorizationPolicy', 'deny', { spec: { action: 'DENY', rules: [{}] } });
+  const allow = wanted('AuthorizationPolicy', 'allow', { spec: { action: 'ALLOW' } });
 
   it('creates denials before what opens, names before what uses them, workloads last', () => {
     const desired = [
-      artifact('Deployment', 'postern'),
-      artifact('Service', 'orders'),
+      wanted('Deployment', 'postern'),
+      wanted('Service', 'orders'),
       allow,
       deny,
-      artifact('ServiceAccount', 'postern'),
-      artifact('Namespace', 'shop'),
+      wanted('ServiceAccount', 'postern'),
+      wanted('Namespace', 'shop'),
     ];
     assert.deepEqual(plan(desired).steps, [
       'create Namespace shop',
@@ -49,12 +57,12 @@ describe('plan of objects', () => {
   });
 
   it('has the same order whatever the order of what it is given', () => {
-    const desired = ['c', 'a', 'b'].map((name) => artifact('ConfigMap', name));
+    const desired = ['c', 'a', 'b'].map((name) => wanted('ConfigMap', name));
     assert.deepEqual(plan(desired).steps, plan([...desired].reverse()).steps);
   });
 
   it('removes after it has added, in the reverse order', () => {
-    const old = [artifact('ServiceAccount', 'old'), artifact('Service', 'old')];
+    const old = [wanted('ServiceAccount', 'old'), wanted('Service', 'old')];
     assert.deepEqual(
       plan(
         [allow],
@@ -69,7 +77,10 @@ describe('plan of objects', () => {
   });
 
   it('updates the object that was looked at, and says which field', () => {
-    const [step] = plan([allow], [observed({ ...allow, body: { spec: { action: 'AUDIT' } } })]).raw;
+    const [step] = plan(
+      [allow],
+      [observed(wanted('AuthorizationPolicy', 'allow', { spec: { action: 'AUDIT' } }))],
+    ).raw;
     assert.ok(step?.action === 'update');
     assert.equal(step.uid, 'uid-allow');
     assert.deepEqual(
@@ -94,7 +105,7 @@ describe('plan of objects', () => {
 
   it('leaves a namespace where it is, and what is on its way out alone', () => {
     const gone = observed(allow, { deletionTimestamp: '2027-01-01T00:00:00Z' });
-    const { steps, obstacles } = plan([], [observed(artifact('Namespace', 'shop')), gone]);
+    const { steps, obstacles } = plan([], [observed(wanted('Namespace', 'shop')), gone]);
     assert.deepEqual(steps, []);
     assert.deepEqual(obstacles, ['remains: Namespace shop is no longer declared']);
   });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RuleReference } from '../../model/decision.ts';
-import type { Artifact } from '../artifact.ts';
 import { differences, type FieldDifference } from './difference.ts';
 import {
+  type DesiredObject,
   INSTALLATION_ANNOTATION,
   isManaged,
   type KubeObject,
@@ -18,7 +18,7 @@ import {
 interface StepCommon {
   readonly reference: ObjectReference;
   /** Where it is declared; empty for a removal: what declared it is gone. */
-  readonly sources: readonly RuleReference[];
+  readonly rules: readonly RuleReference[];
 }
 
 export type ObjectStep =
@@ -47,7 +47,7 @@ export interface ObjectPlan {
 
 export interface PlanInput {
   readonly installation: string;
-  readonly desired: readonly Artifact[];
+  readonly desired: readonly DesiredObject[];
   /** Every object with our label, and whatever stands under a desired name. */
   readonly observed: readonly KubeObject[];
 }
@@ -86,9 +86,10 @@ export function planObjects({ installation, desired, observed }: PlanInput): Obj
   const steps: ObjectStep[] = [];
   const obstacles: Obstacle[] = [];
   const declared = new Set<string>();
-  for (const artifact of desired) {
-    declared.add(objectKey(artifact));
-    const step = towards(artifact, present.get(objectKey(artifact)), installation);
+  for (const each of desired) {
+    const key = objectKey(referenceOf(each.object));
+    declared.add(key);
+    const step = towards(each, present.get(key), installation);
     if (!step) continue;
     if ('action' in step) steps.push(step);
     else obstacles.push(step);
@@ -99,18 +100,18 @@ export function planObjects({ installation, desired, observed }: PlanInput): Obj
     if (object.metadata.deletionTimestamp !== undefined) continue;
     const { uid = '' } = object.metadata;
     if (NEVER_REMOVED.has(object.kind)) obstacles.push(remaining(reference));
-    else steps.push({ action: 'delete', reference, sources: [], uid });
+    else steps.push({ action: 'delete', reference, rules: [], uid });
   }
   return { steps: steps.sort(inOrder), obstacles };
 }
 
 function towards(
-  artifact: Artifact,
+  desired: DesiredObject,
   observed: KubeObject | undefined,
   installation: string,
 ): ObjectStep | Obstacle | undefined {
-  const object = managedObject(artifact, installation);
-  const common = { reference: referenceOf(object), sources: artifact.sources };
+  const object = managedObject(desired, installation);
+  const common = { reference: referenceOf(object), rules: desired.rules };
   if (!observed) return { action: 'create', ...common, object };
   if (!isManaged(observed, installation)) return notOurs(common, observed);
   const changes = differences(object, observed);
@@ -138,7 +139,7 @@ function notOurs(common: StepCommon, observed: KubeObject): Obstacle {
 function remaining(reference: ObjectReference): Obstacle {
   return {
     reference,
-    sources: [],
+    rules: [],
     severity: 'remains',
     problem: `${referenceText(reference)} is no longer declared`,
     remedy:
