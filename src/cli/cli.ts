@@ -13,6 +13,7 @@ import { registerDiff } from './commands/diff.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerInit } from './commands/init.ts';
 import { registerLogin } from './commands/login.ts';
+import { registerRender } from './commands/render.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerSessions } from './commands/sessions.ts';
 import { registerTicket } from './commands/ticket.ts';
@@ -23,6 +24,7 @@ import { registerWhoami } from './commands/whoami.ts';
 const COMMANDS: readonly RegisterCommand[] = [
   registerInit,
   registerCheck,
+  registerRender,
   registerBootstrap,
   registerServe,
   registerConnect,

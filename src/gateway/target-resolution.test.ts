@@ -15,7 +15,7 @@ function target(name: string, hostnames: readonly string[]): Target {
     expose: { service: `${name}-db`, port: 3306, hostnames },
     enforcement: 'Enforce',
     audit: { statements: 'Text', parameters: 'None', retentionMs: 1 },
-    system: { type: 'http' },
+    system: { type: 'azureSql', server: 'x.database.windows.net' },
   };
 }
 
@@ -23,7 +23,11 @@ const targets = [
   target('orders', ['Orders.db.example']),
   target('stock', ['stock.db.example', '10.96.0.7']),
 ];
-const policy = { targets: new Map(targets.map((one) => [one.id, one])) } as unknown as Policy;
+const gate = { istio: { gateway: { namespace: 'gate', serviceAccount: 'postern' } } };
+const policy = {
+  targets: new Map(targets.map((one) => [one.id, one])),
+  clusters: new Map([['prod', gate]]),
+} as unknown as Policy;
 const resolved = (serverName?: string, listenerTarget?: string) =>
   resolveTarget(policy, {
     ...(serverName !== undefined && { serverName }),
@@ -39,6 +43,8 @@ describe('target-resolution', () => {
     const istio = 'outbound_.3306_._.orders-db.data.svc.cluster.local';
     equal(resolved(istio).target?.id, 'data/orders');
     equal(resolved('outbound_.3306_.v1_.stock-db.data.svc.x').target?.id, 'data/stock');
+    const rendered = 'outbound_.3306_._.stock-db.gate.svc.cluster.local';
+    equal(resolved(rendered).target?.id, 'data/stock');
   });
 
   it('resolves nothing from an unknown name, port or neighbour', () => {

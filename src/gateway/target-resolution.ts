@@ -54,7 +54,7 @@ function byServerName(policy: Policy, serverName: string): readonly Target[] {
     (target) =>
       (port === undefined || target.expose.port === port) &&
       (target.expose.hostnames.some((hostname) => hostname.toLowerCase() === host) ||
-        isServiceName(target, host)),
+        isServiceName(policy, target, host)),
   );
 }
 
@@ -68,10 +68,16 @@ function byAddress(
   );
 }
 
-/** `orders-db`, `orders-db.data-orders`, or that followed by `.svc` and a cluster domain. */
-function isServiceName(target: Target, host: string): boolean {
+/**
+ * `orders-db`, `orders-db.data-orders`, or that followed by `.svc` and a cluster domain. A Service
+ * selects pods of its own namespace only, so what `postern render` writes is in Postern's.
+ */
+function isServiceName({ clusters }: Policy, target: Target, host: string): boolean {
   const { service } = target.expose;
   if (!service) return false;
-  const full = `${service}.${target.namespace}`.toLowerCase();
-  return host === service.toLowerCase() || host === full || host.startsWith(`${full}.svc`);
+  const gateways = [...clusters.values()].flatMap(({ istio }) => istio?.gateway?.namespace ?? []);
+  return [target.namespace, ...gateways].some((namespace) => {
+    const full = `${service}.${namespace}`.toLowerCase();
+    return host === service.toLowerCase() || host === full || host.startsWith(`${full}.svc`);
+  });
 }

@@ -288,4 +288,31 @@ export const DIAGNOSTIC_CATALOGUE = {
     remedy:
       'Nothing has to be done; fewer groups, claims and windows per Target are easier to judge.',
   },
+  // mesh
+  'mesh-gateway-missing': {
+    severity: 'error',
+    message: 'The mesh of Cluster {cluster} has no Postern: nothing can be rendered for it.',
+    remedy: 'Add "gateway: {namespace: ..., serviceAccount: ...}" to spec.istio, or remove it.',
+  },
+  'mesh-version': {
+    severity: 'error',
+    message: 'Cluster {cluster} has Istio {version}; {problem}.',
+    remedy: 'Correct spec.istio.version, or use another version.',
+  },
+  'mesh-name-clash': {
+    severity: 'error',
+    message: '{first} and {second} would both be the Service {name} of Cluster {cluster}.',
+    remedy: 'Give one of them another "expose.service".',
+  },
+  'mesh-unenforceable': {
+    severity: 'error',
+    message: '{what} (Cluster {cluster}).',
+    remedy: '{remedy}',
+  },
+  'mesh-database-open': {
+    severity: 'warning',
+    message:
+      'Nothing in the mesh of Cluster {cluster} keeps others from {host}, the database of {target}.',
+    remedy: 'Declare its pods ("pods: {cluster: ..., namespace: ..., labels: ...}").',
+  },
 } as const satisfies Readonly<Record<string, CatalogueEntry>>;

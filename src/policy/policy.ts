@@ -59,8 +59,21 @@ export interface Cluster {
   };
   /** Labels of namespaces, for `namespaceSelector`; a namespace not listed has unknown labels. */
   readonly namespaces: ReadonlyMap<string, Labels>;
-  /** `Sidecar`, `Ambient` or `None`, with the pinned minor; kept for the mesh compiler. */
-  readonly istio?: { readonly version: string; readonly dataPlane: 'Sidecar' | 'Ambient' | 'None' };
+  readonly istio?: Mesh;
+}
+
+/** The mesh of a cluster, for the mesh compiler. */
+export interface Mesh {
+  readonly rule: RuleReference;
+  /** The pinned minor, such as `1.29`. */
+  readonly version: string;
+  readonly dataPlane: 'Sidecar' | 'Ambient' | 'None';
+  /** Where Postern runs; absent: it does not run in this cluster. */
+  readonly gateway?: { readonly namespace: string; readonly serviceAccount: string };
+  /** Namespaces whose workloads may reach nothing but each other and Postern. */
+  readonly confinedNamespaces: readonly string[];
+  /** Life of the sidecars' certificates; absent: as the mesh says. */
+  readonly certificateTtlMs?: number;
 }
 
 /** Somebody who is given the name of a workload. */
@@ -216,8 +229,40 @@ export type TargetSystem =
   | MysqlSystem
   /** Administration of Postern itself. */
   | { readonly type: 'postern' }
-  /** Declared and checked, not yet served by this build. */
-  | { readonly type: 'azureSql' | 'synapse' | 'azureMl' | 'http' };
+  | ExternalSystem;
+
+/** Declared, checked and compiled for the mesh; not yet served by this build. */
+export type ExternalSystem =
+  | { readonly type: 'azureSql'; readonly server: string }
+  | {
+      readonly type: 'synapse';
+      readonly workspace: string;
+      readonly pool: 'Dedicated' | 'Serverless';
+    }
+  | {
+      readonly type: 'azureMl';
+      readonly endpoint: string;
+      /** Empty: the endpoint's own split. Otherwise the weights are 100 in sum. */
+      readonly deployments: readonly { readonly name: string; readonly weight: number }[];
+    }
+  | {
+      readonly type: 'http';
+      readonly host: string;
+      readonly port: number;
+      readonly paths: readonly string[];
+      readonly methods: readonly string[];
+    };
+
+/** Where the pods of a database are, when it runs in a declared cluster. */
+export interface DatabasePods {
+  readonly rule: RuleReference;
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly labels: Labels;
+  readonly port: number;
+  /** `namespace/name` of the service accounts besides Postern that may reach the port. */
+  readonly operators: readonly string[];
+}
 
 export interface MysqlSystem {
   readonly type: 'mariadb' | 'mysql';
@@ -236,6 +281,7 @@ export interface MysqlSystem {
   readonly schemas: readonly string[];
   /** lower_case_table_names is 1 or 2 on the target: names compare without case. */
   readonly caseInsensitiveNames: boolean;
+  readonly pods?: DatabasePods;
 }
 
 export type UpstreamTls =

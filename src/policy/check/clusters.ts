@@ -4,7 +4,7 @@ import { sharedTrustDomain } from '../bundle-overlap.ts';
 import type { MaterialSpec } from '../document/field.ts';
 import type { Cluster, Material, TokenReviewPlace } from '../policy.ts';
 import type { ShapedDocument } from '../shape.ts';
-import { pathText } from '../source-tree.ts';
+import { pathText, placeAt } from '../source-tree.ts';
 import { type CheckContext, type Report, reportOn } from './context.ts';
 import { readKeySet, readMaterial } from './material.ts';
 import { checkUrl } from './url.ts';
@@ -51,8 +51,21 @@ function readCluster(document: ClusterDocument, report: Report): Cluster | undef
     ...(tokens && { serviceAccountTokens: tokens }),
     namespaces,
     ...(spec.istio && {
-      istio: { version: spec.istio.version, dataPlane: spec.istio.dataPlane },
+      istio: readMesh(spec.istio, document),
     }),
+  };
+}
+
+function readMesh(spec: NonNullable<ClusterDocument['spec']['istio']>, document: ClusterDocument) {
+  const { version, dataPlane, gateway, confinedNamespaces, certificateTtl } = spec;
+  const position = placeAt(document.parsed.root, ['spec', 'istio']);
+  return {
+    rule: { name: document.rule.name, position },
+    version,
+    dataPlane,
+    confinedNamespaces,
+    ...(gateway && { gateway }),
+    ...(certificateTtl !== undefined && { certificateTtlMs: certificateTtl }),
   };
 }
 

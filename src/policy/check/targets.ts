@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type MysqlSpec, TARGET_FORMS } from '../document/target.ts';
-import type { MysqlSystem, Target, TargetSystem, UpstreamTls } from '../policy.ts';
+import type { DatabasePods, MysqlSystem, Target, TargetSystem, UpstreamTls } from '../policy.ts';
 import type { ShapedDocument } from '../shape.ts';
-import { type Path, pathText } from '../source-tree.ts';
-import { type CheckContext, type Report, reportOn } from './context.ts';
+import { type Path, pathText, placeAt } from '../source-tree.ts';
+import { type CheckContext, type Report, reportOn, reportUnknown } from './context.ts';
 import { readMaterial, soleKey } from './material.ts';
 import { reservedSchemaOwner, SYSTEM_ACCOUNTS } from './reserved.ts';
 
@@ -17,7 +17,7 @@ export function checkTargets(context: CheckContext): void {
     reportClashes(document, taken, report);
     if (document.spec.enforcement === 'Observe') report(['spec', 'enforcement'], 'target-observed');
     reportSharedBroker(document, brokers, report);
-    const target = readTarget(document, report);
+    const target = readTarget(document, report, context);
     if (target === undefined) {
       context.documents.markFaulty(document);
       continue;
@@ -47,9 +47,13 @@ function reportSharedBroker(
   }
 }
 
-function readTarget(document: TargetDocument, report: Report): Target | undefined {
+function readTarget(
+  document: TargetDocument,
+  report: Report,
+  context: CheckContext,
+): Target | undefined {
   const { spec, namespace, name } = document;
-  const system = readSystem(document, report);
+  const system = readSystem(document, report, context);
   if (system === undefined) return undefined;
   const { service, port, hostnames, localPort } = spec.expose;
   return {
@@ -74,20 +78,58 @@ function readTarget(document: TargetDocument, report: Report): Target | undefine
   };
 }
 
-function readSystem(document: TargetDocument, report: Report): TargetSystem | undefined {
+function readSystem(
+  document: TargetDocument,
+  report: Report,
+  context: CheckContext,
+): TargetSystem | undefined {
   const { spec } = document;
   const form = soleKey(spec, TARGET_FORMS, ['spec'], report);
   if (form === undefined) return undefined;
   const path = ['spec', form];
   if (form === 'mariadb' || form === 'mysql') {
     const mysql = spec[form];
-    return mysql && readMysql(form, mysql, path, document, report);
+    const pods = mysql?.pods && readPods(mysql.pods, [...path, 'pods'], document, report, context);
+    const system = mysql && readMysql(form, mysql, path, document, report);
+    return system && { ...system, ...(pods && { pods }) };
   }
   report(path, 'target-not-served', { form });
   if (form === 'azureSql' || form === 'synapse') {
     checkSchemas(spec[form]?.schemas ?? [], path, report);
   }
-  return { type: form };
+  return externalSystem(spec);
+}
+
+function externalSystem(spec: TargetDocument['spec']): TargetSystem | undefined {
+  if (spec.azureSql) return { type: 'azureSql', server: spec.azureSql.server };
+  if (spec.synapse) {
+    return { type: 'synapse', workspace: spec.synapse.workspace, pool: spec.synapse.pool };
+  }
+  if (spec.azureMl) return { type: 'azureMl', ...spec.azureMl };
+  return spec.http && { type: 'http', ...spec.http };
+}
+
+function readPods(
+  spec: NonNullable<MysqlSpec['pods']>,
+  path: Path,
+  document: TargetDocument,
+  report: Report,
+  context: CheckContext,
+): DatabasePods | undefined {
+  if (!context.clusters.has(spec.cluster)) {
+    const at = [...path, 'cluster'];
+    reportUnknown(context, report, at, 'Cluster', spec.cluster, context.clusters.keys());
+    return undefined;
+  }
+  if (Object.keys(spec.labels).length === 0) {
+    const at = [...path, 'labels'];
+    const problem = 'no label would select every pod of the namespace';
+    const suggestion = 'Name a label that only the pods of the database have.';
+    report(at, 'value-invalid', { where: pathText(at), problem, suggestion });
+    return undefined;
+  }
+  const position = placeAt(document.parsed.root, path);
+  return { rule: { name: document.rule.name, position }, ...spec };
 }
 
 function readMysql(

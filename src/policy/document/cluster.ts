@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { keySet, labels, material, name, shortText, subdomain, text } from './field.ts';
+import { duration, keySet, labels, material, name, shortText, subdomain, text } from './field.ts';
 import { identity } from './subject.ts';
 
 export const clusterSpec = z
@@ -86,6 +86,13 @@ export const clusterSpec = z
           })
           .optional()
           .describe('Where Postern itself runs in this cluster.'),
+        confinedNamespaces: z
+          .array(name)
+          .default([])
+          .describe('Namespaces whose workloads may reach only each other and Postern.'),
+        certificateTtl: duration
+          .optional()
+          .describe('Life of the certificates of sidecars; by default what the mesh says.'),
       })
       .optional()
       .describe('The mesh of this cluster.'),

@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from 'zod';
-import { duration, host, material, name, port, shortText, subdomain, text } from './field.ts';
+import {
+  duration,
+  host,
+  labels,
+  material,
+  name,
+  port,
+  shortText,
+  subdomain,
+  text,
+} from './field.ts';
 
 const identifier = shortText
   .min(1, 'must not be empty')
@@ -28,6 +38,24 @@ const upstreamTls = z
   })
   .meta({ title: 'UpstreamTls' });
 export type UpstreamTlsSpec = z.output<typeof upstreamTls>;
+
+const pods = z
+  .strictObject({
+    cluster: name.describe('Cluster it runs in.'),
+    namespace: name.describe('Namespace of the pods.'),
+    labels: labels.describe('Labels that all of its pods have, and no others.'),
+    port: port.default(3306).describe('Port the pods listen on.'),
+    operators: z
+      .array(
+        shortText.regex(
+          /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/,
+          'must be namespace/service-account',
+        ),
+      )
+      .default([])
+      .describe('Service accounts besides Postern that may reach the port: operators, backups.'),
+  })
+  .meta({ title: 'DatabasePods' });
 
 const mysql = z
   .strictObject({
@@ -64,6 +92,7 @@ const mysql = z
       .boolean()
       .default(false)
       .describe('lower_case_table_names is 1 or 2 on the server.'),
+    pods: pods.optional().describe('Its pods, when it runs in a declared cluster; for the mesh.'),
   })
   .meta({ title: 'MysqlServer' });
 export type MysqlSpec = z.output<typeof mysql>;
@@ -83,7 +112,23 @@ const synapse = z.strictObject({
 
 const azureMl = z.strictObject({
   endpoint: host.describe('Host of the online endpoint.'),
-  deployment: text.optional().describe('A fixed deployment.'),
+  deployments: z
+    .array(
+      z.strictObject({
+        name: name.describe('Deployment of the endpoint.'),
+        weight: z
+          .int()
+          .min(0, 'must be 0 to 100')
+          .max(100, 'must be 0 to 100')
+          .describe('Percentage of the requests.'),
+      }),
+    )
+    .refine(
+      (all) => all.length === 0 || all.reduce((sum, { weight }) => sum + weight, 0) === 100,
+      'the weights must be 100 in sum',
+    )
+    .default([])
+    .describe('How requests are divided; by default as the endpoint itself says.'),
 });
 
 const http = z.strictObject({
