@@ -307,7 +307,7 @@ export const DIAGNOSTIC_CATALOGUE = {
   'mesh-unenforceable': {
     severity: 'error',
     message: '{what} (Cluster {cluster}).',
-    remedy: '{remedy}',
+    remedy: '{suggestion}',
   },
   'mesh-database-open': {
     severity: 'warning',

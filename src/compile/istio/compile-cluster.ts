@@ -103,8 +103,8 @@ function reportUnsupported(context: MeshContext): void {
     return;
   }
   require(context, 'waypointBinding');
-  const refuse = (rule: typeof mesh.rule, what: string, remedy: string) =>
-    report(context, rule, 'mesh-unenforceable', { what, remedy });
+  const refuse = (rule: typeof mesh.rule, what: string, suggestion: string) =>
+    report(context, rule, 'mesh-unenforceable', { what, suggestion });
   for (const target of targets.filter((one) => !isSql(one))) {
     const what = `ztunnel ignores paths, methods and tokens, and Target ${target.id} is an API`;
     refuse(target.rule, what, 'Serve it from a cluster with "dataPlane: Sidecar".');
@@ -127,7 +127,7 @@ function reportUntoldTargets(context: MeshContext): void {
   for (const target of sql.filter((one) => clusterAddress(one) === undefined)) {
     report(context, target.rule, 'mesh-unenforceable', {
       what: `ztunnel tells which Target was dialled by address, and ${target.id} declares none`,
-      remedy: 'Add a free address of the Service network to "expose.hostnames".',
+      suggestion: 'Add a free address of the Service network to "expose.hostnames".',
     });
   }
 }

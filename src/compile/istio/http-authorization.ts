@@ -117,6 +117,6 @@ function operations(context: MeshContext, target: Target): readonly Value[] {
   return [{ operation: { ports, paths: system.paths, methods: system.methods } }];
 }
 
-function refuse(context: MeshContext, rule: RuleReference, what: string, remedy: string): void {
-  report(context, rule, 'mesh-unenforceable', { what, remedy });
+function refuse(context: MeshContext, rule: RuleReference, what: string, suggestion: string): void {
+  report(context, rule, 'mesh-unenforceable', { what, suggestion });
 }

@@ -42,7 +42,7 @@ function rulesFor(context: MeshContext, provider: IdentityProvider): readonly Va
     const what = `The keys of IdentityProvider ${provider.name} are a local ${jwks.from}, which the mesh cannot read`;
     report(context, rule, 'mesh-unenforceable', {
       what,
-      remedy: 'Give "jwks: {url: ...}", or leave it to discovery.',
+      suggestion: 'Give "jwks: {url: ...}", or leave it to discovery.',
     });
     return [];
   }

@@ -27,7 +27,10 @@ export function services(context: MeshContext): readonly Artifact[] {
     const port = podPort(target.expose.port);
     if ((httpPorts.get(port) ?? isSql(target)) !== isSql(target)) {
       const what = `The port ${port} of Postern's pods is used for a database and for HTTP`;
-      report(context, target.rule, 'mesh-unenforceable', { what, remedy: 'Expose another port.' });
+      report(context, target.rule, 'mesh-unenforceable', {
+        what,
+        suggestion: 'Expose another port.',
+      });
       return [];
     }
     httpPorts.set(port, isSql(target));
