@@ -15,7 +15,8 @@ import { applyPlan, planForCluster } from '../../src/kube/apply.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { watchObjects } from '../../src/kube/watch.ts';
 import type { PosternError } from '../../src/model/errors.ts';
-import { clusters, type KubeWorld, SAMPLE_KINDS, sampleObjects } from '../support/kube-world.ts';
+import { SAMPLE_KINDS, sampleObjects } from '../support/kube-sample.ts';
+import { clusters, type KubeWorld } from '../support/kube-world.ts';
 
 for (const [where, start] of clusters()) {
   describe(`apply on ${where}`, () => {
