@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type FieldPath, leadsTo, leavesOf, pathsOf, pathText, valueAt } from './field-path.ts';
+import {
+  type FieldPath,
+  type Leaf,
+  leadsTo,
+  leavesOf,
+  pathsOf,
+  pathText,
+  valueAt,
+} from './field-path.ts';
 import { FIELD_MANAGER, isJsonObject, type KubeObject, type ManagedField } from './object.ts';
 
 /** One field that is not as declared. `desired` absent: it is to go; `observed` absent: it is missing. */
@@ -31,16 +39,29 @@ export function differences(desired: KubeObject, observed: KubeObject): FieldDif
     });
   }
   const exact = isExact(desired);
+  const extra = new Map<string, FieldPath>();
   for (const path of exact ? specPaths(observed) : ownPaths(observed)) {
-    const kept = wanted.some((leaf) => leadsTo(path, leaf.path) || leadsTo(leaf.path, path));
+    if (wanted.some((leaf) => leadsTo(path, leaf.path) || leadsTo(leaf.path, path))) continue;
+    const whole = exact ? undeclaredPart(path, wanted) : path;
+    extra.set(pathText(whole), whole);
+  }
+  for (const [field, path] of extra) {
     const holders = holdersOf(observed, path);
-    // What somebody else holds as well stays when we let go of it.
-    if (kept || (!exact && holders.length > 0)) continue;
     const present = valueAt(observed, path);
-    if (present === undefined) continue;
-    found.push({ path, field: pathText(path), observed: present, holders });
+    // What somebody else holds as well stays when we let go of it.
+    const shared = holders.length > 0 && !(exact && path[0] === 'f:spec');
+    if (present === undefined || shared) continue;
+    found.push({ path, field, observed: present, holders });
   }
   return found;
+}
+
+/** The outermost part in which nothing is declared: taking out less would leave an empty shell. */
+function undeclaredPart(path: FieldPath, wanted: readonly Leaf[]): FieldPath {
+  const declared = (part: FieldPath) => wanted.some((leaf) => leadsTo(part, leaf.path));
+  let length = 1;
+  while (length < path.length && declared(path.slice(0, length))) length += 1;
+  return path.slice(0, length);
 }
 
 /** Kinds in which a field more is access more or less, and the API server fills in nothing. */
