@@ -48,15 +48,21 @@ export async function* watchObjects(
         yield { type: 'listed', objects: list.items };
       }
       const seconds = options.seconds ?? SECONDS;
+      let heard = false;
       for await (const line of lines(client, selection, version, seconds, stop)) {
+        heard = true;
         failures = 0;
         version = line.version;
         if (line.event) yield line.event;
       }
+      // Something between us and the server may end every watch at once.
+      if (!heard) await pause(clock, 1, stop);
     } catch (thrown) {
       if (stop.aborted) return;
       if (thrown instanceof Expired) {
         version = undefined;
+        failures += 1;
+        await pause(clock, failures, stop);
         continue;
       }
       const error = toPosternError(thrown);
@@ -150,6 +156,7 @@ function passing({ code, facts }: PosternError): boolean {
 }
 
 function pause(clock: Clock, failures: number, stop: AbortSignal): Promise<void> {
+  if (stop.aborted) return Promise.resolve();
   const delay = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
   return new Promise((resolve) => {
     const timer = clock.after(delay, done);

@@ -280,7 +280,7 @@ function conflict({ plural }: ServedKind, name: string, what: string): StatusErr
 function applyConflict(conflicts: readonly Conflict[]): StatusError {
   const causes = conflicts.map(({ manager, operation, apiVersion, field }) => ({
     reason: 'FieldManagerConflict',
-    message: `conflict with "${manager}"${operation === 'Update' ? ' using' : ' with subresource'} ${apiVersion}`,
+    message: `conflict with "${manager}"${operation === 'Update' ? ` using ${apiVersion}` : ''}`,
     field,
   }));
   const many = causes.length === 1 ? '1 conflict' : `${causes.length} conflicts`;
