@@ -4,8 +4,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { outputChanges, writeOutput } from './render-output.ts';
+import { outputChanges as changesOf, writeOutput as write } from './render-output.ts';
 
+const MANIFEST = '.manifest.json';
+const outputChanges = (directory: string, all: ReadonlyMap<string, string>) =>
+  changesOf(directory, all, MANIFEST);
+const writeOutput = (directory: string, all: ReadonlyMap<string, string>) =>
+  write(directory, all, MANIFEST);
 const files = (...entries: readonly (readonly [string, string])[]) => new Map(entries);
 
 describe('render-output', () => {
@@ -49,7 +54,7 @@ describe('render-output', () => {
   });
 
   it('follows no manifest out of the directory', () => {
-    const manifest = join(directory, '.postern-render.json');
+    const manifest = join(directory, MANIFEST);
     for (const text of ['{"files": ["../x"]}', '{"files": ["/etc/passwd"]}', 'no json']) {
       writeFileSync(manifest, text);
       throws(() => writeOutput(directory, files(['a.yaml', 'a'])), { code: 'usage' });

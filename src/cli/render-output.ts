@@ -4,19 +4,21 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { PosternError, problemText } from '../model/errors.ts';
 
-/** Which files of a directory are Postern's; beside them anything else may stay. */
-const MANIFEST = '.postern-render.json';
-const manifest = z.strictObject({ files: z.array(z.string()) });
+const manifestSchema = z.strictObject({ files: z.array(z.string()) });
 
 export interface OutputChange {
   readonly path: string;
   readonly change: 'added' | 'changed' | 'removed';
 }
 
-/** What writing `files` (relative path -> text) would change in `directory`. */
+/**
+ * What writing `files` (relative path -> text) would change in `directory`. `manifest` lists which
+ * of its files were written before; beside them anything else may stay.
+ */
 export function outputChanges(
   directory: string,
   files: ReadonlyMap<string, string>,
+  manifest: string,
 ): readonly OutputChange[] {
   const changes: OutputChange[] = [];
   for (const [path, text] of files) {
@@ -24,7 +26,7 @@ export function outputChanges(
     if (!existsSync(place)) changes.push({ path, change: 'added' });
     else if (readFileSync(place, 'utf8') !== text) changes.push({ path, change: 'changed' });
   }
-  for (const path of writtenBefore(directory)) {
+  for (const path of writtenBefore(directory, manifest)) {
     if (!files.has(path) && existsSync(join(directory, path))) {
       changes.push({ path, change: 'removed' });
     }
@@ -39,9 +41,10 @@ export function outputChanges(
 export function writeOutput(
   directory: string,
   files: ReadonlyMap<string, string>,
+  manifest: string,
 ): readonly OutputChange[] {
-  const changes = outputChanges(directory, files);
-  const own = new Set(writtenBefore(directory));
+  const changes = outputChanges(directory, files, manifest);
+  const own = new Set(writtenBefore(directory, manifest));
   const foreign = changes.find(({ path, change }) => change === 'changed' && !own.has(path));
   if (foreign) {
     const problem = `${join(directory, foreign.path)} is there and was not written by postern render. Move it, or name another directory.`;
@@ -49,12 +52,12 @@ export function writeOutput(
   }
   // First what will be there, also what was: a run that is cut off leaves nothing unlisted.
   const everything = [...new Set([...own, ...files.keys()])].sort();
-  writeFile(directory, MANIFEST, manifestText(everything));
+  writeFile(directory, manifest, manifestText(everything));
   for (const { path, change } of changes) {
     if (change === 'removed') removeFile(directory, path);
     else writeFile(directory, path, files.get(path) ?? '');
   }
-  writeFile(directory, MANIFEST, manifestText([...files.keys()].sort()));
+  writeFile(directory, manifest, manifestText([...files.keys()].sort()));
   return changes;
 }
 
@@ -63,11 +66,11 @@ function manifestText(files: readonly string[]): string {
 }
 
 /** Throws `config-invalid` for a manifest that names anything outside the directory. */
-function writtenBefore(directory: string): readonly string[] {
-  const place = join(directory, MANIFEST);
+function writtenBefore(directory: string, manifest: string): readonly string[] {
+  const place = join(directory, manifest);
   if (!existsSync(place)) return [];
   try {
-    const { files } = manifest.parse(JSON.parse(readFileSync(place, 'utf8')));
+    const { files } = manifestSchema.parse(JSON.parse(readFileSync(place, 'utf8')));
     const outside = files.find(
       (path) => !/^([a-z0-9][a-z0-9._-]*\/)*[a-z0-9][a-z0-9._-]*$/.test(path),
     );
