@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { desiredSql, rolesOf } from '../compile/sql/desired.ts';
+import {
+  exceedingAccess,
+  foreignAccessText,
+  readForeignAccess,
+  revokeStatements,
+} from '../compile/sql/foreign-access.ts';
 import { planStepText, type SqlFinding } from '../compile/sql/plan-step.ts';
 import { quoteString } from '../compile/sql/quote.ts';
 import { PosternError } from '../model/errors.ts';
@@ -11,12 +17,6 @@ import {
   surplusBrokerGrants,
 } from './bootstrap-accounts.ts';
 import { type RoleChanges, RoleSync } from './bootstrap-roles.ts';
-import {
-  exceedingAccess,
-  foreignAccessText,
-  readForeignAccess,
-  revokeStatements,
-} from './foreign-access.ts';
 import { FOREIGN_ACCESS } from './foreign-access-query.ts';
 import { PROCEDURE_SESSION } from './procedures.ts';
 

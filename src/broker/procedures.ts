@@ -262,10 +262,19 @@ BEGIN
   ${OBSERVED_STATE};
 END`;
 
+const BODIES = [CHECK_INSTANCE, END_LEASE, MAKE_COMPOSITE, LEND, REVOKE, SWEEP, OBSERVE];
+
+/** Each procedure's text as the server keeps it, to tell whether it is still ours. */
+export function procedureTexts(): readonly { readonly name: string; readonly text: string }[] {
+  return BODIES.map((body) => ({
+    name: /postern\.([a-z_]+)/.exec(body)?.[1] ?? '',
+    text: body.slice(body.indexOf('\nBEGIN\n') + 1),
+  }));
+}
+
 /** In an order in which each finds what it calls. `SQL SECURITY DEFINER` is said, not assumed. */
 export function procedureStatements(): readonly string[] {
-  const bodies = [CHECK_INSTANCE, END_LEASE, MAKE_COMPOSITE, LEND, REVOKE, SWEEP, OBSERVE];
-  const create = bodies.map((body) => {
+  const create = BODIES.map((body) => {
     const [head = '', ...rest] = body.split('\nBEGIN\n');
     const text = [`${head}\nSQL SECURITY DEFINER`, ...rest].join('\nBEGIN\n');
     return `CREATE OR REPLACE DEFINER=${OWNER_ACCOUNT} ${text}`;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { grantStatements, type Right } from '../compile/sql/right.ts';
 import { ROLE_ADMIN } from '../compile/sql/role-name.ts';
 
 /** Locked, without a password, owner of the procedures; holds only `OWNER_PRIVILEGES`. */
@@ -81,30 +82,53 @@ export const REGISTRY_TABLES: readonly string[] = [
   `ALTER TABLE postern.lease ${MARKS.map((mark) => `ADD COLUMN IF NOT EXISTS ${mark}`).join(', ')}`,
 ];
 
+const place = { schema: '', object: '', column: '' };
+const everywhere = (...privileges: readonly string[]): readonly Right[] =>
+  privileges.map((privilege) => ({ ...place, level: 'global', privilege }));
+const onTable = (schema: string, object: string, ...privileges: readonly string[]) =>
+  privileges.map((privilege): Right => ({ ...place, level: 'table', schema, object, privilege }));
+const readColumns = (object: string, ...columns: readonly string[]): readonly Right[] =>
+  columns.map((column) => ({
+    level: 'column',
+    schema: 'mysql',
+    object,
+    column,
+    privilege: 'SELECT',
+  }));
+const call = (...procedures: readonly string[]): readonly Right[] =>
+  procedures.map((object) => ({
+    ...place,
+    level: 'procedure',
+    schema: 'postern',
+    object,
+    privilege: 'EXECUTE',
+  }));
+
 /**
- * The least with which the procedures work; each line was measured by taking it away
- * (test/integration/bootstrap.test.ts). CREATE USER could take over any account, which is why it
- * is held by an account that cannot log in and is reached only through checked procedures.
+ * The least with which the procedures work; each was measured by taking it away
+ * (test/integration/broker-takeover.test.ts). CREATE USER could take over any account, which is why
+ * it is held by an account that cannot log in and is reached only through checked procedures.
  */
-export const OWNER_PRIVILEGES: readonly string[] = [
-  // CREATE/ALTER/DROP USER and ROLE; KILL of other accounts; PROCESS: which accounts are in use.
-  `GRANT CREATE USER, CONNECTION ADMIN, PROCESS ON *.* TO ${OWNER_ACCOUNT}`,
+const MEASURED_RIGHTS: readonly Right[] = [
+  // CREATE/ALTER/DROP USER and ROLE; KILL of other accounts; PROCESS: which accounts are in use;
+  // SHOW VIEW: whose rights a view runs with.
+  ...everywhere('CREATE USER', 'CONNECTION ADMIN', 'PROCESS', 'SHOW VIEW'),
   // Whether an account of that name exists, and what PUBLIC and anonymous accounts give to all.
-  `GRANT SELECT (Host, User, Priv) ON mysql.global_priv TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT ON mysql.db TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT ON mysql.tables_priv TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT ON mysql.columns_priv TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT ON mysql.procs_priv TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT ON mysql.roles_mapping TO ${OWNER_ACCOUNT}`,
-  // For `observe`: who may log in as whom, routines without their text, and every view's text.
-  `GRANT SELECT (User, Host, Proxied_user, Proxied_host, With_grant) ON mysql.proxies_priv TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT (db, name, type, definer, security_type, body) ON mysql.proc TO ${OWNER_ACCOUNT}`,
-  `GRANT SHOW VIEW ON *.* TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT ON postern.view TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT ON postern.meta TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT ON postern.broker TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT ON postern.role TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT, INSERT, UPDATE, DELETE ON postern.instance TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT, INSERT, UPDATE, DELETE ON postern.composite TO ${OWNER_ACCOUNT}`,
-  `GRANT SELECT, INSERT, UPDATE, DELETE ON postern.lease TO ${OWNER_ACCOUNT}`,
+  ...readColumns('global_priv', 'Host', 'User', 'Priv'),
+  ...onTable('mysql', 'db', 'SELECT'),
+  ...onTable('mysql', 'tables_priv', 'SELECT'),
+  ...onTable('mysql', 'columns_priv', 'SELECT'),
+  ...onTable('mysql', 'procs_priv', 'SELECT'),
+  ...onTable('mysql', 'roles_mapping', 'SELECT'),
+  // For `observe`: who may log in as whom, and routines, of whose text only a hash is told.
+  ...readColumns('proxies_priv', 'User', 'Host', 'Proxied_user', 'Proxied_host', 'With_grant'),
+  ...readColumns('proc', 'db', 'name', 'type', 'definer', 'security_type', 'body'),
+  ...['meta', 'broker', 'role', 'view'].flatMap((name) => onTable('postern', name, 'SELECT')),
+  ...['instance', 'composite', 'lease'].flatMap((name) =>
+    onTable('postern', name, 'SELECT', 'INSERT', 'UPDATE', 'DELETE'),
+  ),
 ];
+export const OWNER_PRIVILEGES = grantStatements(MEASURED_RIGHTS, OWNER_ACCOUNT);
+export const OWNER_RIGHTS: readonly Right[] = [...MEASURED_RIGHTS, ...call(...ALL_PROCEDURES)];
+export const BROKER_RIGHTS = call(...BROKER_PROCEDURES);
+export const READER_RIGHTS = call(READER_PROCEDURE);

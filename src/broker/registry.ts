@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import { type ForeignAccess, readForeignAccess } from '../compile/sql/foreign-access.ts';
 import { quoteString } from '../compile/sql/quote.ts';
 import { PosternError } from '../model/errors.ts';
 import type { AdminConnection } from '../target/mysql/connection.ts';
 import type { CertificateNames } from './distinguished-name.ts';
-import { type ForeignAccess, readForeignAccess } from './foreign-access.ts';
 
 export interface LendCall {
   readonly account: string;

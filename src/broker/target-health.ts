@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AuditLog } from '../audit/record.ts';
+import {
+  exceedingAccess,
+  type ForeignAccess,
+  foreignAccessText,
+} from '../compile/sql/foreign-access.ts';
 import type { DenialReason } from '../model/decision.ts';
 import type { Log } from '../model/log.ts';
 import type { DataRole } from '../policy/policy.ts';
-import { exceedingAccess, type ForeignAccess, foreignAccessText } from './foreign-access.ts';
 import type { SweepResult } from './registry.ts';
 import { REGISTRY_VERSION } from './registry-schema.ts';
 

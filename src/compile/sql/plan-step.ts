@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RuleReference } from '../../model/decision.ts';
+import type { Right } from './right.ts';
 
 /** One statement for a target, with the declaration line it stands for. */
 export interface SqlPlanStep {
@@ -15,6 +16,8 @@ export interface SqlPlanStep {
   /** The database role or `schema.view` that the step is a part of. */
   readonly part: string;
   readonly sql: string;
+  /** What a GRANT of it gives, as the server will keep it. */
+  readonly rights?: readonly Right[];
   /** Absent for a removal: what declared it is gone. */
   readonly rule?: RuleReference;
   /**
@@ -51,6 +54,9 @@ export interface DesiredRole {
 export interface DesiredView {
   readonly schema: string;
   readonly name: string;
+  readonly rule: RuleReference;
+  /** Its text as the server writes it. */
+  readonly text: string;
   /** Its locked account; content-addressed as roles are. */
   readonly definer: string;
 }

@@ -3,7 +3,8 @@ import type { Action } from '../../model/request.ts';
 import type { ObjectPattern, Privilege } from '../../policy/policy.ts';
 import type { SqlFinding, SqlPlanStep } from './plan-step.ts';
 import { columnPrivilegeFor, DEFINER_ACTIONS, privilegeFor } from './privilege-names.ts';
-import { isIdentifier, quoteIdentifier, quoteSchemaPattern } from './quote.ts';
+import { escapePattern, isIdentifier, quoteIdentifier, quoteSchemaPattern } from './quote.ts';
+import type { Right } from './right.ts';
 
 export interface Emitted {
   readonly steps: readonly SqlPlanStep[];
@@ -64,14 +65,20 @@ class PrivilegeEmitter implements Emitted {
         message: `Columns of ${objectText(object)} without "as" are column grants: the proof counts the whole table as readable.`,
         remedy: 'Add "as: schema.view" to offer the columns through a definer view.',
       });
-      this.#add(`GRANT ${columnList(names, columns)} ON ${quoteTable(object)}`);
+      const rights = columnRights(names, columns, object);
+      this.#add(`GRANT ${columnList(names, columns)} ON ${quoteTable(object)}`, { rights });
     } else if (object.type === 'routine') {
       const { schema, name } = object;
       for (const type of ['PROCEDURE', 'FUNCTION'] as const) {
         const onlyFor = { type, schema, name };
-        this.#add(`GRANT ${names.join(', ')} ON ${type} ${quoteTable(object)}`, { onlyFor });
+        const rights = objectRights(names, object, type === 'PROCEDURE' ? 'procedure' : 'function');
+        const grant = `GRANT ${names.join(', ')} ON ${type} ${quoteTable(object)}`;
+        this.#add(grant, { onlyFor, rights });
       }
-    } else this.#add(`GRANT ${names.join(', ')} ON ${quoteTable(object)}`);
+    } else {
+      const rights = objectRights(names, object);
+      this.#add(`GRANT ${names.join(', ')} ON ${quoteTable(object)}`, { rights });
+    }
   }
 
   #privilegeName(action: Action, object: ObjectPattern): string | undefined {
@@ -106,6 +113,36 @@ class PrivilegeEmitter implements Emitted {
   #refuse(message: string, remedy: string): void {
     this.findings.push({ severity: 'refused', rule: this.#privilege.rule, message, remedy });
   }
+}
+
+export function objectRights(
+  names: readonly string[],
+  object: ObjectPattern,
+  routine?: 'procedure' | 'function',
+): readonly Right[] {
+  const place: Omit<Right, 'privilege'> =
+    object.type === 'schema'
+      ? { level: 'schema', schema: escapePattern(object.schema), object: '', column: '' }
+      : { level: routine ?? 'table', schema: object.schema, object: object.name, column: '' };
+  return names.map((privilege) => ({ ...place, privilege }));
+}
+
+export function columnRights(
+  names: readonly string[],
+  columns: readonly string[],
+  object: ObjectPattern,
+): readonly Right[] {
+  if (object.type === 'schema') return [];
+  const { schema, name } = object;
+  return names.flatMap((privilege) =>
+    columns.map((column) => ({
+      level: 'column' as const,
+      schema,
+      object: name,
+      column,
+      privilege,
+    })),
+  );
 }
 
 /** `SELECT (a, b), UPDATE (a, b)`. */

@@ -26,7 +26,12 @@ export function quoteIdentifier(name: string): string {
  * a grant on `a_b` also opens `axb`, and a schema named `%` opens all of them.
  */
 export function quoteSchemaPattern(schema: string): string {
-  return quoteIdentifier(schema.replace(/[_%]/g, (wildcard) => `\\${wildcard}`));
+  return quoteIdentifier(escapePattern(schema));
+}
+
+/** As mysql.db keeps it. */
+export function escapePattern(schema: string): string {
+  return schema.replace(/[_%]/g, (wildcard) => `\\${wildcard}`);
 }
 
 /**

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ObjectPattern, Privilege } from '../../policy/policy.ts';
 import type { DesiredView, SqlFinding, SqlPlanStep } from './plan-step.ts';
-import { columnList, type Emitted, isGrantableName, quoteTable } from './privilege.ts';
+import {
+  columnList,
+  columnRights,
+  type Emitted,
+  isGrantableName,
+  objectRights,
+  quoteTable,
+} from './privilege.ts';
 import { columnPrivilegeFor, privilegeFor } from './privilege-names.ts';
 import { isIdentifier, quoteIdentifier } from './quote.ts';
 import { ROLE_ADMIN, viewDefinerName } from './role-name.ts';
@@ -41,34 +48,60 @@ export function emitView(privilege: Privilege): Emitted & { readonly view?: Desi
     rule,
   });
   const selected = columns.map(quoteIdentifier).join(', ');
+  const { byColumn, whole } = definerPrivileges(privilege);
+  const definerGrants = [
+    {
+      sql: `GRANT ${columnList(byColumn, columns)} ON ${quoteTable(table)} TO ${account}`,
+      rights: columnRights(byColumn, columns, table),
+    },
+    ...(whole.length === 0
+      ? []
+      : [
+          {
+            sql: `GRANT ${whole.join(', ')} ON ${quoteTable(table)} TO ${account}`,
+            rights: objectRights(whole, table),
+          },
+        ]),
+  ];
   return {
-    view: { ...as, definer },
+    view: { ...as, definer, rule, text: viewText(table, columns) },
     findings: [],
     steps: [
       step(
         'view-definer',
         `CREATE USER IF NOT EXISTS ${account} IDENTIFIED VIA mysql_native_password USING 'invalid' ACCOUNT LOCK`,
       ),
-      ...definerGrants(privilege, columns).map((rights) =>
-        step('view-definer', `GRANT ${rights} ON ${quoteTable(table)} TO ${account}`),
-      ),
+      ...definerGrants.map(({ sql, rights }) => ({ ...step('view-definer', sql), rights })),
       step(
         'view',
         `CREATE OR REPLACE DEFINER=${account} SQL SECURITY DEFINER VIEW ${quoteTable(view)} AS SELECT ${selected} FROM ${quoteTable(table)}`,
       ),
       // MariaDB shows the text of a view to whoever may read it, so that a change is seen.
-      step('view-reader', `GRANT SELECT ON ${quoteTable(view)} TO ${ROLE_ADMIN}`),
+      {
+        ...step('view-reader', `GRANT SELECT ON ${quoteTable(view)} TO ${ROLE_ADMIN}`),
+        rights: objectRights(['SELECT'], view),
+      },
     ],
   };
 }
 
+/** As the server keeps it and shows it in information_schema. */
+function viewText(table: ObjectPattern & { type: 'table' }, columns: readonly string[]): string {
+  const path = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
+  const list = columns.map(quoteIdentifier).map((name) => `${path}.${name} AS ${name}`);
+  return `select ${list.join(',')} from ${path}`;
+}
+
 /** SELECT always: a view that cannot read cannot update either. DELETE has no columns. */
-function definerGrants(privilege: Privilege, columns: readonly string[]): readonly string[] {
+function definerPrivileges(privilege: Privilege): {
+  readonly byColumn: readonly string[];
+  readonly whole: readonly string[];
+} {
   const actions = [...new Set([...privilege.actions, 'select' as const])].sort();
   const byColumn = actions
     .filter((action) => action !== 'references')
     .map(columnPrivilegeFor)
     .filter((name) => name !== undefined);
   const whole = actions.includes('delete') ? privilegeFor('delete', 'table') : undefined;
-  return [columnList(byColumn, columns), ...(whole ? [whole] : [])];
+  return { byColumn, whole: whole === undefined ? [] : [whole] };
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { columnPrivilegeFor, privilegeFor } from '../compile/sql/privilege-names.ts';
-import { quoteIdentifier, quoteString } from '../compile/sql/quote.ts';
-import type { DataRole, ObjectPattern } from '../policy/policy.ts';
-import type { QueryResult } from '../target/mysql/connection.ts';
+
+import type { DataRole, ObjectPattern } from '../../policy/policy.ts';
+import { columnPrivilegeFor, privilegeFor } from './privilege-names.ts';
+import { escapePattern, quoteIdentifier, quoteString } from './quote.ts';
 
 /** One right that every lease holds whatever its role: through PUBLIC or an anonymous account. */
 export interface ForeignAccess {
@@ -17,7 +17,9 @@ export interface ForeignAccess {
 }
 
 /** Rows of `FOREIGN_ACCESS`; other kinds of rows are left out. */
-export function readForeignAccess(result: QueryResult): readonly ForeignAccess[] {
+export function readForeignAccess(result: {
+  readonly rows: readonly (readonly (string | null)[])[];
+}): readonly ForeignAccess[] {
   return result.rows
     .filter(([kind]) => kind === 'foreign')
     .map(([, holder, level, schema, object, privileges, host]) => ({
@@ -92,10 +94,6 @@ function declaredRights(role: DataRole): ReadonlySet<string> {
 function objectKey(object: ObjectPattern): string {
   if (object.type === 'schema') return `schema ${escapePattern(object.schema)}`;
   return `${object.type} ${object.schema}.${object.name}`;
-}
-
-function escapePattern(schema: string): string {
-  return schema.replace(/[_%]/g, (wildcard) => `\\${wildcard}`);
 }
 
 /** For people: `PUBLIC holds SELECT, INSERT on schema pattern test\_%`. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { privilege, role } from '../../test/support/policy.ts';
+import { privilege, role } from '../../../test/support/policy.ts';
 import {
   exceedingAccess,
   type ForeignAccess,
