@@ -68,7 +68,11 @@ for (const [where, start] of clusters()) {
           (kind) => `create ${kind}`,
         ),
       );
-      await apply();
+      const told: string[] = [];
+      await applyPlan(client, world.installation, await plan(), {
+        onStep: ({ reference }, done, of) => told.push(`${reference.kind} ${done}/${of}`),
+      });
+      assert.deepEqual([told[0], told.at(-1)], ['Namespace 1/5', 'Service 5/5']);
       assert.deepEqual(await found(), []);
     });
 
