@@ -54,6 +54,30 @@ describe('golden objects of the mesh', () => {
     });
   }
 
+  it('would notice a field that does not exist and rules that a mesh reads otherwise', () => {
+    const head = { apiVersion: 'security.istio.io/v1', kind: 'AuthorizationPolicy' };
+    const object = (action: string, rule: object) => ({
+      ...head,
+      metadata: { name: 'a', namespace: 'b', labels: {} },
+      spec: { selector: { matchLabels: { app: 'a' } }, action, rules: [rule] },
+    });
+    const to = [{ operation: { ports: ['3306'] } }];
+    const from = (source: object) => ({ from: [{ source }], to });
+    const sound = object('DENY', from({ notPrincipals: ['a/ns/b/sa/c'] }));
+    assert.deepEqual([schemaFaults(sound), analyse([sound])], [[], []]);
+    assert.equal(schemaFaults(object('DENY', from({ principls: ['a'] }))).length, 1);
+    assert.equal(schemaFaults(object('Deny', from({ principals: ['a'] }))).length, 1);
+    for (const wrong of [
+      object('DENY', { from: [{ source: { notPrincipals: ['a'] } }] }),
+      object('DENY', { to: [{ operation: { paths: ['/a'] } }] }),
+      object('ALLOW', from({ notPrincipals: ['a'] })),
+      object('ALLOW', from({ namespaces: ['a'] })),
+      object('ALLOW', from({ principals: ['a/ns/*/sa/b'] })),
+    ]) {
+      assert.notEqual(analyse([wrong]).length, 0, JSON.stringify(wrong));
+    }
+  });
+
   it('has a case for every finding of the mesh', () => {
     const codes = new Set(cases.flatMap((name) => compile(name).found.map(({ code }) => code)));
     assert.deepEqual([...codes].sort(), [
