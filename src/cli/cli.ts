@@ -10,6 +10,7 @@ import { registerCa } from './commands/ca.ts';
 import { registerCheck } from './commands/check.ts';
 import { registerConnect } from './commands/connect.ts';
 import { registerDiff } from './commands/diff.ts';
+import { registerDrift } from './commands/drift.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerInit } from './commands/init.ts';
 import { registerLogin } from './commands/login.ts';
@@ -33,6 +34,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerExplain,
   registerWhoCan,
   registerDiff,
+  registerDrift,
   registerTicket,
   registerSessions,
   registerAudit,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, match } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -7,6 +7,7 @@ import { applyDatabase } from '../../src/broker/apply-plan.ts';
 import type { Broker } from '../../src/broker/broker.ts';
 import { databaseScope } from '../../src/broker/installation.ts';
 import { observe } from '../../src/broker/observe.ts';
+import { runCli } from '../../src/cli/cli.ts';
 import { differences } from '../../src/compile/sql/differences.ts';
 import type { Lease } from '../../src/model/lease.ts';
 import { Secret } from '../../src/model/secret.ts';
@@ -183,6 +184,32 @@ describe('drift of a database', () => {
       "DELETE FROM mysql.proxies_priv WHERE Proxied_user = 'postern_broker'; FLUSH PRIVILEGES",
     ],
   ];
+
+  it('is told by the command, through the reader account', async () => {
+    const run = async (...argv: string[]) => {
+      let out = '';
+      const say = (text: string) => {
+        out += `${text}\n`;
+      };
+      const context = { cwd: target.directory, env: {}, interactive: false, out: say, err: say };
+      return { code: await runCli(argv, context), out };
+    };
+    deepEqual(await run('drift', 'orders'), {
+      code: 0,
+      out: 'data/orders: the database is as declared.\n',
+    });
+    await root('GRANT SELECT ON shop.orders TO app@localhost');
+    const { code, out } = await run('drift', 'orders');
+    equal(code, 1);
+    match(out, /^! foreign-account: account app@localhost\. It holds SELECT on shop\.orders/);
+    match(out, /REVOKE SELECT ON `shop`\.`orders` FROM `app`@`localhost`;/);
+    match(out, /or declare on the Target: operators: \["app@localhost"\]/);
+    const json = await run('drift', 'orders', '--json');
+    equal(json.code, 1);
+    equal(JSON.parse(json.out).differences[0].code, 'foreign-account');
+    await root('REVOKE SELECT ON shop.orders FROM app@localhost');
+    equal((await run('drift', 'nobody')).code, 2);
+  });
 
   for (const [index, [code, sql, undo]] of PLANTS.entries()) {
     it(`names ${code} once, and its remedy heals it (${index + 1})`, async () => {
