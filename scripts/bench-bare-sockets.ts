@@ -1,26 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints how many KiB a pair of idle sockets (one accepted, one dialled) takes in Node.
+// Prints how many KiB a pair of idle sockets (one accepted, one dialled) takes in Node; with the
+// paths of a certificate and its key, one of two TLS sockets.
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import {
+  connect as connectTls,
+  createSecureContext,
+  createServer as createTlsServer,
+} from 'node:tls';
 
-const pairs = Number(process.argv[2] ?? 1_000);
+const [count = '1000', certificate, key] = process.argv.slice(2);
+const pairs = Number(count);
 const open: Socket[] = [];
-const server = createServer({ noDelay: true }, (socket) => open.push(socket.resume()));
+const hold = (socket: Socket) => void open.push(socket.resume());
+const server =
+  certificate && key
+    ? createTlsServer({ cert: readFileSync(certificate), key: readFileSync(key) }, hold)
+    : createServer({ noDelay: true }, hold);
+const secureContext = createSecureContext();
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
-const address = server.address();
-const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+const at = { port: (server.address() as AddressInfo).port, host: '127.0.0.1' };
 
-async function hold(count: number): Promise<number> {
-  for (let index = 0; index < count; index += 1) {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    await once(socket, 'connect');
-    open.push(socket.resume());
+async function residentWith(more: number): Promise<number> {
+  for (let index = 0; index < more; index += 1) {
+    const plain = connect({ ...at, noDelay: true });
+    if (certificate) {
+      const socket = connectTls({ socket: plain, secureContext, rejectUnauthorized: false });
+      await once(socket, 'secureConnect');
+      hold(socket);
+    } else {
+      await once(plain, 'connect');
+      hold(plain);
+    }
   }
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   return process.memoryUsage.rss();
 }
 
-const before = await hold(Math.ceil(pairs / 10));
-console.log((((await hold(pairs)) - before) / 1024 / pairs).toFixed(2));
+const before = await residentWith(Math.ceil(pairs / 10));
+console.log((((await residentWith(pairs)) - before) / 1024 / pairs).toFixed(2));
 process.exit();

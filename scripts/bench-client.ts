@@ -141,9 +141,16 @@ export async function idleKib(route: Route, sessions: number): Promise<number> {
   }
 }
 
-/** The same for a program that only holds the two sockets: what Node takes in any case. */
-export async function bareSocketKib(sessions: number): Promise<number> {
-  const child = [fileURLToPath(new URL('./bench-bare-sockets.js', import.meta.url)), `${sessions}`];
+/**
+ * The same for a program that only holds the two sockets, with TLS where a certificate and key are
+ * given: what Node takes in any case.
+ */
+export async function bareSocketKib(
+  sessions: number,
+  certificate: readonly string[] = [],
+): Promise<number> {
+  const program = fileURLToPath(new URL('./bench-bare-sockets.js', import.meta.url));
+  const child = [program, `${sessions}`, ...certificate];
   const { stdout } = await promisify(execFile)(process.execPath, child);
   return Number(stdout);
 }

@@ -103,7 +103,7 @@ export class Place {
       gateway: false,
       extraSql: SQL,
       listeners: LISTENERS,
-      settings: 'workers: auto\nlog: {level: info}\nlimits: {handshakes: 1000}',
+      settings: `workers: ${process.env['BENCH_WORKERS'] ?? 'auto'}\nlog: {level: info}\nlimits: {handshakes: 1000}`,
       variables: {
         'max-connections': String(IDLE_SESSIONS * 3),
         'max-allowed-packet': '128M',

@@ -123,12 +123,17 @@ async function logins(place: Place, table: BenchTable): Promise<void> {
 async function idle(place: Place, table: BenchTable): Promise<void> {
   if (!wanted('idle')) return;
   say(`${IDLE_SESSIONS} idle sessions`);
-  const bare = await bareSocketKib(IDLE_SESSIONS);
+  const certificate = ['server.pem', 'server-key.pem'].map((name) => place.world.path(name));
+  const bare = new Map([
+    ['postern', await bareSocketKib(IDLE_SESSIONS)],
+    ['postern-tls', await bareSocketKib(IDLE_SESSIONS, certificate)],
+  ]);
   const kib = new Map<string, number>();
-  for (const name of ['postern', 'postern-tls']) {
-    kib.set(name, (await idleKib(place.route(name), IDLE_SESSIONS)) - bare);
+  for (const [name, without] of bare) {
+    kib.set(name, (await idleKib(place.route(name), IDLE_SESSIONS)) - without);
   }
-  const what = `idle session, KiB above bare sockets (${bare.toFixed(1)})`;
+  const [plain, tls] = [...bare.values()].map((one) => one.toFixed(0));
+  const what = `idle session, KiB above bare sockets (${plain}, TLS ${tls})`;
   table.row(what, 'none', (name) => kib.get(name));
 }
 

@@ -41,7 +41,12 @@ export class SharedLimits implements Limits {
     this.#clock = clock;
   }
 
-  takeConnection(key: string, limit: number | undefined): Promise<boolean> {
+  takeConnection(key: string, limit: number | undefined): boolean | Promise<boolean> {
+    // Counted, but not waited for: it cannot be refused.
+    if (limit === undefined) {
+      void this.#keeper.takeConnection(key, limit).catch(() => undefined);
+      return true;
+    }
     return this.#keeper.takeConnection(key, limit).catch(() => false);
   }
 
