@@ -73,9 +73,8 @@ function partsOf(der: Uint8Array): Parts | undefined {
   try {
     const { result, offset } = fromBER(new Uint8Array(der));
     if (offset !== der.length || !(result instanceof Sequence)) return undefined;
-    // The parser goes by what is inside, whatever length the outermost header states.
-    const { idBlock, lenBlock } = result;
-    if (idBlock.blockLength + lenBlock.blockLength + lenBlock.length !== offset) return undefined;
+    // The parser overlooks lengths that are not those of what is inside; DER has one form of all.
+    if (!Buffer.from(result.toBER()).equals(der)) return undefined;
     const [info, algorithm, signature, ...more] = result.valueBlock.value;
     if (more.length > 0 || !(info instanceof Sequence) || !(algorithm instanceof Sequence)) {
       return undefined;
