@@ -175,9 +175,8 @@ describe('an upstream connection serves one session of a principal after the oth
     notEqual(await idOf(without), id);
     const [rows] = await without.query<RowDataPacket[]>('SELECT DATABASE() AS db');
     equal(rows[0]?.['db'], null);
-    await Promise.all([bob.end(), without.end()]);
     const again = await reopen(id);
-    await again.end();
+    await Promise.all([again.end(), bob.end(), without.end()]);
   });
 
   it('not one that is in a transaction, or profiled, or whose driver broke off', async () => {

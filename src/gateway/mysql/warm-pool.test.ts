@@ -129,6 +129,18 @@ describe('warm-pool', () => {
     equal(made.size, 3);
   });
 
+  it('prefers what was used last to what no driver of the lease asks for any more', async () => {
+    const { made } = pool({ perLease: 1 });
+    const account = 'one lease';
+    const [old, now] = [connection('old', { account }), connection('now', { account })];
+    made.giveBack(old);
+    await settled();
+    made.giveBack(now);
+    await settled();
+    ok(isClosed(old));
+    equal(made.take('now', undefined)?.connection, now);
+  });
+
   it('closes what waits too long, and what speaks or ends while it waits', async () => {
     const { made, clock } = pool();
     const [late, loud, left] = [connection('a'), connection('b'), connection('c')];

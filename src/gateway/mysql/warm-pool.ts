@@ -134,16 +134,15 @@ export class WarmPool {
   /** Makes room for one more by closing the oldest that waits; false when there is none. */
   #room(account: string): boolean {
     const { perLease, total } = this.#o.limits;
-    let ofLease = 0;
-    for (const { connection } of this.#kept) if (connection.account === account) ofLease += 1;
-    if (ofLease >= perLease || total === 0) return false;
-    if (this.#kept.size < total) return true;
-    for (const kept of this.#kept) {
-      if (!kept.state) continue;
-      this.#drop(kept);
-      return true;
-    }
-    return false;
+    if (!this.enabled) return false;
+    const all = [...this.#kept];
+    const ofLease = all.filter(({ connection }) => connection.account === account);
+    const crowd = ofLease.length >= perLease ? ofLease : all.length >= total ? all : undefined;
+    if (!crowd) return true;
+    // What was used last is asked for next; an old one may fit no driver that still comes.
+    const oldest = crowd.find(({ state }) => state !== undefined);
+    if (oldest) this.#drop(oldest);
+    return oldest !== undefined;
   }
 
   #drop(kept: Kept): void {
