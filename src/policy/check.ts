@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { builtInRoles, POSTERN_TARGET } from './check/built-in.ts';
 import { checkCertificates } from './check/certificates.ts';
 import { checkClusters } from './check/clusters.ts';
-import type { CheckContext } from './check/context.ts';
+import type { CheckContext, ShapedDocuments } from './check/context.ts';
 import { readDocuments } from './check/documents.ts';
 import { checkExpectations } from './check/expectations.ts';
 import { checkProviders } from './check/providers.ts';
@@ -27,6 +27,8 @@ export interface CheckResult {
   readonly diagnostics: readonly Diagnostic[];
   /** What the revision is the sha256 of: one line of JSON per document, sorted. */
   readonly canonical: string;
+  /** What was read, fault by fault or not; for findings that need more than the Policy says. */
+  readonly documents: ShapedDocuments;
 }
 
 /**
@@ -49,7 +51,8 @@ export function checkSources(sources: readonly Source[], options: CheckOptions =
   const canonical = canonicalDocuments(parsed);
   const policy = buildPolicy(context, createHash('sha256').update(canonical).digest('hex'));
   const diagnostics = found.sorted();
-  return found.hasErrors ? { diagnostics, canonical } : { policy, diagnostics, canonical };
+  const read = { diagnostics, canonical, documents: context.documents };
+  return found.hasErrors ? read : { policy, ...read };
 }
 
 /** In the order of dependence: a kind only refers to kinds before it. */

@@ -288,6 +288,53 @@ export const DIAGNOSTIC_CATALOGUE = {
     remedy:
       'Nothing has to be done; fewer groups, claims and windows per Target are easier to judge.',
   },
+  // what people meant and tokens, pods and directories do not do
+  'issuer-mismatch': {
+    severity: 'warning',
+    message: 'No token will carry the issuer {issuer}: {problem}.',
+    remedy: '{suggestion}',
+  },
+  'audience-mismatch': {
+    severity: 'warning',
+    message: '{problem}.',
+    remedy: '{suggestion}',
+  },
+  'audience-shared': {
+    severity: 'warning',
+    message: 'The audience {audience} is not that of Postern alone: {problem}.',
+    remedy: '{suggestion}',
+  },
+  'issuer-shared': {
+    severity: 'warning',
+    message: 'Clusters have the issuer {issuer} by default: a second one could not be told apart.',
+    remedy: 'Set --service-account-issuer of the API server to an address of its own.',
+  },
+  'service-account-shared': {
+    severity: 'warning',
+    message:
+      '{account} belongs to {second} and to {first}: what one of them is given, the other has.',
+    remedy: 'Give each a service account of its own.',
+  },
+  'service-account-default': {
+    severity: 'warning',
+    message: '{account} is the account of every pod of its namespace that names no other.',
+    remedy: 'Give the workload a service account of its own, and name that.',
+  },
+  'display-name-conflict': {
+    severity: 'warning',
+    message: '{problem}; names are for the reader and never compared.',
+    remedy: 'Look both up at the provider; one of the ids or names is not what it is taken for.',
+  },
+  'declared-unused': {
+    severity: 'warning',
+    message: '{rule} selects nothing: no {by} names it.',
+    remedy: 'Use it, or remove it.',
+  },
+  'target-ungranted': {
+    severity: 'warning',
+    message: 'Nobody can reach {target}: no Grant selects it.',
+    remedy: 'Add a Grant in its namespace whose targetSelector matches its labels.',
+  },
   // mesh
   'mesh-gateway-missing': {
     severity: 'error',

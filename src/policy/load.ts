@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { problemText } from '../model/errors.ts';
 import { overlappingBundles } from './bundle-overlap.ts';
+import type { ShapedDocuments } from './check/context.ts';
 import { type CheckOptions, checkSources } from './check.ts';
 import { type Diagnostic, diagnostic } from './diagnostic.ts';
 import { MAX_FILE_BYTES, type Source } from './parse.ts';
@@ -20,6 +21,7 @@ export interface LoadedPolicy {
   readonly sources: readonly Source[];
   /** What the revision is the sha256 of. */
   readonly canonical: string;
+  readonly documents: ShapedDocuments;
 }
 
 /**
@@ -49,7 +51,7 @@ export async function loadPolicy(
     }
   }
   const checked = checkSources(sources, options);
-  const { canonical } = checked;
+  const { canonical, documents } = checked;
   if (canonical === '' && checked.diagnostics.length === 0 && faults.length === 0) {
     const shown = paths.map((path) => shownPath(resolve(cwd, path), cwd)).join(', ');
     const place = { file: shown, line: 1, column: 1 };
@@ -58,8 +60,8 @@ export async function loadPolicy(
   const overlaps = await overlappingBundles([...(checked.policy?.clusters.values() ?? [])]);
   const diagnostics = [...faults, ...checked.diagnostics, ...overlaps];
   const sound = diagnostics.every(({ severity }) => severity !== 'error');
-  if (checked.policy === undefined || !sound) return { diagnostics, sources, canonical };
-  return { policy: checked.policy, diagnostics, sources, canonical };
+  const loaded = { diagnostics, sources, canonical, documents };
+  return checked.policy === undefined || !sound ? loaded : { policy: checked.policy, ...loaded };
 }
 
 function unreadableFault(path: string, problem: string): Diagnostic {

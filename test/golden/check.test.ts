@@ -23,6 +23,16 @@ const ELSEWHERE: readonly DiagnosticCode[] = [
   'rule-shadowed',
   'grant-denied',
   'rules-undecided',
+  // What is valid and not what was meant: test/golden/lint.test.ts.
+  'issuer-mismatch',
+  'audience-mismatch',
+  'audience-shared',
+  'issuer-shared',
+  'service-account-shared',
+  'service-account-default',
+  'display-name-conflict',
+  'declared-unused',
+  'target-ungranted',
   // Of the mesh: test/golden/mesh.test.ts.
   'mesh-gateway-missing',
   'mesh-version',

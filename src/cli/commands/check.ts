@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { systemClock } from '../../model/clock.ts';
 import { runExpectations } from '../../policy/expectation.ts';
+import { lintDeclaration } from '../../policy/lint/lint-declaration.ts';
 import { lintRules } from '../../policy/lint-rules.ts';
 import { loadPolicy } from '../../policy/load.ts';
 import { type CheckFindings, checkJson, checkText } from '../check-report.ts';
@@ -39,11 +40,15 @@ Exit code: 0 sound, 1 an expectation fails (with --strict also a warning), 2 fau
 async function findings(paths: readonly string[], context: CommandContext): Promise<CheckFindings> {
   const nowMs = systemClock.now();
   const loaded = await loadPolicy(declarationPaths(paths, context), { cwd: context.cwd, nowMs });
-  const { policy, diagnostics, sources } = loaded;
+  const { policy, diagnostics, sources, documents } = loaded;
   if (policy === undefined) return { diagnostics, sources, results: [] };
   return {
     policy,
-    diagnostics: [...diagnostics, ...lintRules(policy, { nowMs })],
+    diagnostics: [
+      ...diagnostics,
+      ...lintDeclaration(policy, documents),
+      ...lintRules(policy, { nowMs }),
+    ],
     sources,
     results: runExpectations(policy, nowMs),
   };

@@ -47,9 +47,9 @@ export const PROVIDER_SKELETONS: Readonly<Record<SkeletonPreset, ProviderSkeleto
     [
       'preset: entra',
       'tenant: 00000000-0000-0000-0000-000000000001',
-      'audiences: ["api://postern"]',
+      'audiences: ["api://postern", 00000000-0000-0000-0000-000000000002]',
     ],
-    'the tenant, and the object id of a group',
+    'the tenant, the name and client id of your API application, and the object id of a group',
   ),
   okta: peopleSkeleton(
     'okta',
