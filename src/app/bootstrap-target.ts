@@ -9,43 +9,22 @@ import { nativePasswordHash, randomPassword } from '../broker/password-hash.ts';
 import { PosternError, problemText } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import type { Material, MysqlSystem, Policy, Target } from '../policy/policy.ts';
-import { openAdminConnection } from '../target/mysql/session.ts';
 import { readMaterial } from './material.ts';
-import { upstreamTls } from './upstream-tls.ts';
-
-/** Who installs; needs the rights of root on the target, and is not kept. */
-export interface BootstrapAdmin {
-  readonly user: string;
-  readonly password: Secret;
-  readonly endpoint:
-    | { readonly socketPath: string }
-    | { readonly host: string; readonly port: number };
-}
+import { type Administrator, connectAsAdministrator, mariadbOf } from './target-connection.ts';
 
 export interface BootstrapOutcome extends BootstrapReport {
   /** Declared password files that did not exist and were written. */
   readonly passwordFilesWritten: readonly string[];
 }
 
-const ADMIN_DEADLINE_MS = 15_000;
-
 /** Installs or updates one target; rejects as `bootstrap` and `openAdminConnection` do. */
 export async function bootstrapTarget(
   policy: Policy,
   target: Target,
-  admin: BootstrapAdmin,
+  admin: Administrator,
 ): Promise<BootstrapOutcome> {
-  const system = mysqlSystem(target);
-  const connection = await openAdminConnection({
-    targetName: target.id,
-    endpoint: admin.endpoint,
-    tls: 'socketPath' in admin.endpoint ? { mode: 'plaintext' } : upstreamTls(system),
-    user: admin.user,
-    password: admin.password,
-    deadlineMs: ADMIN_DEADLINE_MS,
-    // A GRANT waits for statements that use the table.
-    queryDeadlineMs: 4 * ADMIN_DEADLINE_MS,
-  });
+  const system = mariadbOf(target);
+  const connection = await connectAsAdministrator(target, admin);
   try {
     const broker = declaredPassword(system.broker.password);
     const reader = system.reader && declaredPassword(system.reader.password);
@@ -61,15 +40,8 @@ export async function bootstrapTarget(
 /** What would be run, without a connection and without a real password hash. */
 export function printBootstrap(policy: Policy, target: Target): string {
   const hash = `*${'0'.repeat(40)}`;
-  const account = brokerAccount(target, mysqlSystem(target), hash, hash);
+  const account = brokerAccount(target, mariadbOf(target), hash, hash);
   return bootstrapScript(policy, target, account);
-}
-
-function mysqlSystem(target: Target): MysqlSystem {
-  const { system } = target;
-  if (system.type === 'mariadb') return system;
-  const problem = 'leases are lent on MariaDB only in this build';
-  throw new PosternError('target-unsupported', { target: target.id, problem });
 }
 
 function brokerAccount(

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { examineDatabase } from '../broker/examine-database.ts';
-import { PosternError } from '../model/errors.ts';
-import { Secret } from '../model/secret.ts';
 import type { Policy, Target } from '../policy/policy.ts';
-import { openAdminConnection } from '../target/mysql/session.ts';
-import { readMaterial } from './material.ts';
-import { upstreamTls } from './upstream-tls.ts';
-
-const READER_DEADLINE_MS = 15_000;
+import { connectAsReader } from './target-connection.ts';
 
 export type DatabaseDifference = Awaited<ReturnType<typeof examineDatabase>>[number];
 
@@ -16,24 +10,7 @@ export async function examineTarget(
   policy: Policy,
   target: Target,
 ): Promise<readonly DatabaseDifference[]> {
-  const { system } = target;
-  const unsupported = (problem: string, hint?: string) =>
-    new PosternError('target-unsupported', { target: target.id, problem, ...(hint && { hint }) });
-  if (system.type !== 'mariadb') throw unsupported('only MariaDB is examined in this build');
-  if (!system.reader) {
-    const hint = 'Declare mariadb.reader on the Target, then run postern bootstrap.';
-    throw unsupported('it declares no reader account', hint);
-  }
-  const endpoint = system.endpoints.find(({ role }) => role === 'Primary') ?? system.endpoints[0];
-  if (!endpoint) throw unsupported('it has no endpoint');
-  const connection = await openAdminConnection({
-    targetName: target.id,
-    endpoint,
-    tls: upstreamTls(system),
-    user: system.reader.user,
-    password: new Secret(readMaterial(system.reader.password).trim()),
-    deadlineMs: READER_DEADLINE_MS,
-  });
+  const connection = await connectAsReader(target);
   try {
     return await examineDatabase(connection, policy, target);
   } finally {

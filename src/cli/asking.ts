@@ -17,7 +17,7 @@ export interface AskingOptions {
 }
 
 /** An option given several times; a variadic one would swallow the question behind it. */
-function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+export function collect(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];
 }
 

@@ -7,6 +7,7 @@ import type { CommandContext } from './command.ts';
 
 export const SETTINGS_FILE = 'postern.yaml';
 const DEFAULT_DIRECTORY = 'policy';
+const DEFAULT_INSTANCE = 'postern';
 
 /**
  * Where the declaration is: the paths given, else `policy:` of ./postern.yaml, else ./policy.
@@ -28,4 +29,10 @@ export function declarationAtHand(context: CommandContext): readonly string[] | 
   const settings = resolve(context.cwd, SETTINGS_FILE);
   if (existsSync(settings)) return readSettings(settings).settings.policy;
   return existsSync(resolve(context.cwd, DEFAULT_DIRECTORY)) ? [DEFAULT_DIRECTORY] : undefined;
+}
+
+/** Name of the installation. Throws `config-invalid` for broken settings. */
+export function instanceAtHand(context: CommandContext): string {
+  const settings = resolve(context.cwd, SETTINGS_FILE);
+  return existsSync(settings) ? readSettings(settings).settings.instance : DEFAULT_INSTANCE;
 }

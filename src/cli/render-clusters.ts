@@ -12,6 +12,7 @@ import type { Source } from '../policy/parse.ts';
 import type { Cluster, Policy } from '../policy/policy.ts';
 import type { CommandContext, ExitCode } from './command.ts';
 import { declarationPaths } from './declaration.ts';
+import { meshCluster } from './layer-options.ts';
 import { type OutputChange, outputChanges, writeOutput } from './render-output.ts';
 
 /** Options that both ways of rendering have. */
@@ -95,15 +96,11 @@ export function showArtifacts(
 }
 
 /** With a mesh, or the one that was asked for. Throws `usage` for a name that is not declared. */
-function clustersOf({ clusters }: Policy, name: string | undefined): readonly Cluster[] {
-  const all = [...clusters.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+function clustersOf(policy: Policy, name: string | undefined): readonly Cluster[] {
+  const all = [...policy.clusters.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   if (name === undefined) return all.filter(({ istio }) => istio !== undefined);
-  const one = clusters.get(name);
-  if (one?.istio) return [one];
-  const problem = one
-    ? `Cluster ${name} declares no mesh: add "istio" to its spec.`
-    : `There is no Cluster ${name}; declared: ${all.map((cluster) => cluster.name).join(', ')}.`;
-  throw new PosternError('usage', { problem });
+  const named = meshCluster(name, policy);
+  return all.filter((cluster) => cluster.name === named);
 }
 
 /** One file per object: a change of one rule is a change of one file. */

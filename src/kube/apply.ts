@@ -13,6 +13,7 @@ import {
 } from '../compile/kube/object.ts';
 import { type ObjectPlan, type ObjectStep, planObjects } from '../compile/kube/plan.ts';
 import { PosternError } from '../model/errors.ts';
+import { inParallel } from '../model/in-parallel.ts';
 import type { KubeClient, Selection } from './client.ts';
 
 export interface Kind {
@@ -34,6 +35,8 @@ export interface ApplyRun {
 }
 
 const DELETE_ATTEMPTS = 5;
+/** Reads under way at one time. */
+const PARALLEL = 8;
 
 /** What is in the cluster under our label or under a desired name. Kinds not served hold nothing. */
 export async function observeObjects(
@@ -45,20 +48,18 @@ export async function observeObjects(
   for (const { apiVersion, kind } of [...kinds, ...desired.map(({ object }) => object)]) {
     wanted.set(`${apiVersion} ${kind}`, { apiVersion, kind });
   }
-  const found = new Map<string, KubeObject>();
-  for (const kind of wanted.values()) {
-    if (!(await client.serves(kind.apiVersion, kind.kind))) continue;
+  const lists = await inParallel([...wanted.values()], PARALLEL, async (kind) => {
+    if (!(await client.serves(kind.apiVersion, kind.kind))) return [];
     const selection: Selection = { ...kind, labelSelector };
-    for (const object of (await client.list(selection)).items) {
-      found.set(objectKey(referenceOf(object)), object);
-    }
-  }
-  for (const reference of desired.map(({ object }) => referenceOf(object))) {
-    if (found.has(objectKey(reference))) continue;
-    // Refused here when the cluster does not serve it: nothing has been changed yet.
-    const object = await client.get(reference);
-    if (object) found.set(objectKey(reference), object);
-  }
+    return (await client.list(selection)).items;
+  });
+  const found = new Map(lists.flat().map((object) => [objectKey(referenceOf(object)), object]));
+  const unseen = desired
+    .map(({ object }) => referenceOf(object))
+    .filter((reference) => !found.has(objectKey(reference)));
+  // Refused here when the cluster does not serve it: nothing has been changed yet.
+  const others = await inParallel(unseen, PARALLEL, (reference) => client.get(reference));
+  for (const object of others) if (object) found.set(objectKey(referenceOf(object)), object);
   return [...found.values()];
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { artifactId, plainObject } from '../../src/compile/istio/artifact.ts';
 import { compileCluster } from '../../src/compile/istio/compile-cluster.ts';
+import { desiredObjects, MESH_KINDS } from '../../src/compile/istio/desired-objects.ts';
 import { artifactYaml } from '../../src/compile/istio/yaml.ts';
 import { checkSources } from '../../src/policy/check.ts';
 import { diagnosticsText } from '../../src/policy/diagnostic-text.ts';
@@ -76,6 +77,17 @@ describe('golden objects of the mesh', () => {
     ]) {
       assert.notEqual(analyse([wrong]).length, 0, JSON.stringify(wrong));
     }
+  });
+
+  it('is found again in a cluster, whatever kind it is of', () => {
+    const artifacts = cases.flatMap((name) => compile(name).artifacts);
+    const kinds = (list: readonly { readonly apiVersion: string; readonly kind: string }[]) =>
+      [...new Set(list.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`))].sort();
+    assert.deepEqual(kinds(artifacts), kinds(MESH_KINDS));
+    const inner = desiredObjects(artifacts)
+      .filter(({ object }) => object.kind === 'DestinationRule')
+      .flatMap(({ rules }) => rules);
+    assert.ok(inner.some(({ name }) => name.startsWith('Grant/')));
   });
 
   it('has a case for every finding of the mesh', () => {

@@ -148,6 +148,79 @@ export const SERVED_KINDS: readonly ServedKind[] = [
       portLevelMtls: { map: fields({ mode: 'value' }) },
     }),
   }),
+  kind('security.istio.io/v1', 'RequestAuthentication', 'requestauthentications', {
+    spec: fields({
+      selector: workloadSelector,
+      targetRefs,
+      jwtRules: {
+        list: fields({
+          ...names('issuer jwksUri jwks forwardOriginalToken outputPayloadToHeader timeout'),
+          audiences: values,
+          fromHeaders: { list: fields(names('name prefix')) },
+          fromParams: values,
+        }),
+      },
+    }),
+  }),
+  kind('networking.istio.io/v1', 'ServiceEntry', 'serviceentries', {
+    spec: fields({
+      ...names('location resolution'),
+      hosts: values,
+      addresses: values,
+      exportTo: values,
+      ports: { list: fields(names('number name protocol targetPort')) },
+    }),
+  }),
+  kind('networking.istio.io/v1', 'DestinationRule', 'destinationrules', {
+    spec: fields({
+      host: 'value',
+      exportTo: values,
+      trafficPolicy: fields({
+        tls: fields(names('mode sni caCertificates')),
+        connectionPool: fields({
+          tcp: fields({
+            ...names('maxConnections idleTimeout connectTimeout'),
+            tcpKeepalive: fields(names('time interval probes')),
+          }),
+        }),
+      }),
+    }),
+  }),
+  kind('networking.istio.io/v1', 'VirtualService', 'virtualservices', {
+    spec: fields({
+      hosts: values,
+      exportTo: values,
+      http: {
+        list: fields({
+          route: {
+            list: fields({
+              weight: 'value',
+              destination: fields({ host: 'value', port: fields(names('number')) }),
+              headers: fields({ request: fields({ set: strings }) }),
+            }),
+          },
+        }),
+      },
+    }),
+  }),
+  kind('networking.istio.io/v1', 'Sidecar', 'sidecars', {
+    spec: fields({
+      workloadSelector: fields({ labels: strings }),
+      egress: { list: fields({ hosts: values }) },
+      outboundTrafficPolicy: fields(names('mode')),
+    }),
+  }),
+  kind('telemetry.istio.io/v1', 'Telemetry', 'telemetries', {
+    spec: fields({
+      selector: workloadSelector,
+      accessLogging: {
+        list: fields({
+          match: fields(names('mode')),
+          providers: { list: fields(names('name')) },
+        }),
+      },
+    }),
+  }),
 ];
 
 function kind(

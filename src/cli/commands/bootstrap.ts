@@ -1,39 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import {
-  type BootstrapAdmin,
   type BootstrapOutcome,
   bootstrapTarget,
   printBootstrap,
 } from '../../app/bootstrap-target.ts';
-import { type ErrorCode, PosternError, problemText, toPosternError } from '../../model/errors.ts';
-import { Secret } from '../../model/secret.ts';
+import { type ErrorCode, PosternError, toPosternError } from '../../model/errors.ts';
 import { POSTERN_TARGET_ID, type Target } from '../../policy/policy.ts';
+import {
+  type AdministratorOptions,
+  administratorOf,
+  administratorOptions,
+} from '../administrator-options.ts';
 import { askedPolicy, targetNamed } from '../asking.ts';
 import { printable } from '../audit-text.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
 
-interface BootstrapOptions {
-  readonly adminUser: string;
-  readonly adminPasswordFile?: string;
-  readonly socket?: string;
-  readonly host?: string;
-  readonly port?: string;
+interface BootstrapOptions extends AdministratorOptions {
   readonly print?: boolean;
   readonly fix?: boolean;
   readonly json?: boolean;
 }
 
 export const registerBootstrap: RegisterCommand = (program, context, run) => {
-  program
+  const command = program
     .command('bootstrap <target> [paths...]')
-    .description('prepare a MariaDB for leases: registry, procedures, broker account, roles')
-    .option('--admin-user <name>', 'account that installs, with the rights of root', 'root')
-    .option('--admin-password-file <file>', 'its password (default: $POSTERN_ADMIN_PASSWORD, none)')
-    .option('--socket <path>', 'Unix socket of the target')
-    .option('--host <name>', 'address of the target (default: its first Primary endpoint)')
-    .option('--port <number>', 'port of the target')
+    .description('prepare a MariaDB for leases: registry, procedures, broker account, roles');
+  administratorOptions(command)
     .option('--print', 'print what would be run, and connect to nothing')
     .option('--fix', 'print the statements that remove rights every account has; run them yourself')
     .option('--json', 'print JSON')
@@ -63,11 +55,13 @@ async function bootstrap(
     context.out(printBootstrap(policy, target).trimEnd());
     return 0;
   }
-  const outcome = await bootstrapTarget(policy, target, adminOf(target, options, context)).catch(
-    (thrown: unknown) => {
-      throw withHint(thrown);
-    },
-  );
+  const outcome = await bootstrapTarget(
+    policy,
+    target,
+    administratorOf(target, options, policy, context),
+  ).catch((thrown: unknown) => {
+    throw withHint(thrown);
+  });
   if (options.json) context.out(JSON.stringify(outcome, null, 2));
   else printOutcome(target, outcome, options.fix ?? false, context);
   return hasFindings(outcome) ? 1 : 0;
@@ -85,50 +79,6 @@ function withHint(thrown: unknown): PosternError {
   const error = toPosternError(thrown);
   const hint = HINTS[error.code];
   return hint ? new PosternError(error.code, { ...error.facts, hint }, error.cause) : error;
-}
-
-function adminOf(
-  target: Target,
-  options: BootstrapOptions,
-  context: CommandContext,
-): BootstrapAdmin {
-  return {
-    user: options.adminUser,
-    password: adminPassword(options, context),
-    endpoint: endpointOf(target, options, context),
-  };
-}
-
-function adminPassword(options: BootstrapOptions, context: CommandContext): Secret {
-  if (options.adminPasswordFile === undefined) {
-    return new Secret(context.env['POSTERN_ADMIN_PASSWORD'] ?? '');
-  }
-  const file = resolve(context.cwd, options.adminPasswordFile);
-  try {
-    return new Secret(readFileSync(file, 'utf8').replace(/\r?\n$/, ''));
-  } catch (cause) {
-    throw new PosternError('file-unreadable', { file, problem: problemText(cause) }, cause);
-  }
-}
-
-function endpointOf(
-  target: Target,
-  options: BootstrapOptions,
-  context: CommandContext,
-): BootstrapAdmin['endpoint'] {
-  if (options.socket !== undefined) {
-    if (options.host !== undefined || options.port !== undefined) {
-      throw new PosternError('usage', { problem: 'Give either --socket or --host and --port.' });
-    }
-    return { socketPath: resolve(context.cwd, options.socket) };
-  }
-  const endpoints = 'endpoints' in target.system ? target.system.endpoints : [];
-  const declared = endpoints.find(({ role }) => role === 'Primary') ?? endpoints[0];
-  const port = options.port === undefined ? (declared?.port ?? 3306) : Number(options.port);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new PosternError('usage', { problem: `"${options.port}" is not a port.` });
-  }
-  return { host: options.host ?? declared?.host ?? '127.0.0.1', port };
 }
 
 function hasFindings(outcome: BootstrapOutcome): boolean {

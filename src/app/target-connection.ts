@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+import { PosternError } from '../model/errors.ts';
+import { Secret } from '../model/secret.ts';
+import type { MysqlSystem, Target } from '../policy/policy.ts';
+import { type GreetedConnection, openAdminConnection } from '../target/mysql/session.ts';
+import { readMaterial } from './material.ts';
+import { upstreamTls } from './upstream-tls.ts';
+
+/** Somebody with the rights of root on a target; never kept. */
+export interface Administrator {
+  readonly user: string;
+  readonly password: Secret;
+  readonly endpoint:
+    | { readonly socketPath: string }
+    | { readonly host: string; readonly port: number };
+}
+
+const DEADLINE_MS = 15_000;
+
+/** Rejects as `openAdminConnection` does, or with `target-unsupported`. */
+export async function connectAsAdministrator(
+  target: Target,
+  { user, password, endpoint }: Administrator,
+): Promise<GreetedConnection> {
+  const system = mariadbOf(target);
+  return openAdminConnection({
+    targetName: target.id,
+    endpoint,
+    tls: 'socketPath' in endpoint ? { mode: 'plaintext' } : upstreamTls(system),
+    user,
+    password,
+    deadlineMs: DEADLINE_MS,
+    // A GRANT waits for statements that use the table.
+    queryDeadlineMs: 4 * DEADLINE_MS,
+  });
+}
+
+/** Through the declared reader account. Rejects as the one above. */
+export async function connectAsReader(target: Target): Promise<GreetedConnection> {
+  const system = mariadbOf(target);
+  if (!system.reader) {
+    const hint =
+      'Declare mariadb.reader on the Target, then run postern bootstrap; or name an administrator.';
+    throw unsupported(target, 'it declares no reader account', hint);
+  }
+  const endpoint = primaryEndpoint(system);
+  if (!endpoint) throw unsupported(target, 'it has no endpoint');
+  return openAdminConnection({
+    targetName: target.id,
+    endpoint,
+    tls: upstreamTls(system),
+    user: system.reader.user,
+    password: new Secret(readMaterial(system.reader.password).trim()),
+    deadlineMs: DEADLINE_MS,
+  });
+}
+
+/** Throws `target-unsupported` for another system. */
+export function mariadbOf(target: Target): MysqlSystem {
+  const { system } = target;
+  if (system.type === 'mariadb') return system;
+  throw unsupported(target, 'leases are lent on MariaDB only in this build');
+}
+
+function primaryEndpoint({ endpoints }: MysqlSystem): MysqlSystem['endpoints'][number] | undefined {
+  return endpoints.find(({ role }) => role === 'Primary') ?? endpoints[0];
+}
+
+function unsupported(target: Target, problem: string, hint?: string): PosternError {
+  const facts = { target: target.id, problem, ...(hint && { hint }) };
+  return new PosternError('target-unsupported', facts);
+}

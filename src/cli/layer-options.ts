@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Command, Option } from 'commander';
+import type { ClusterAccess } from '../app/cluster-connection.ts';
+import { type Layers, layersOf } from '../app/layers.ts';
+import { PosternError } from '../model/errors.ts';
+import type { Diagnostic } from '../policy/diagnostic.ts';
+import type { Policy } from '../policy/policy.ts';
+import { collect, targetNamed } from './asking.ts';
+import type { CommandContext } from './command.ts';
+import { instanceAtHand } from './declaration.ts';
+
+/** Which layers a command is about, and how their API servers are reached. */
+export interface LayerOptions {
+  readonly cluster?: readonly string[];
+  readonly target?: readonly string[];
+  readonly only?: 'mesh' | 'database';
+  readonly context?: readonly string[];
+  readonly inCluster?: string;
+  readonly instance?: string;
+}
+
+export function layerOptions(command: Command): Command {
+  return command
+    .option('--cluster <name>', 'this Cluster, and what else is named (repeatable)', collect)
+    .option('--target <name>', 'this Target, and what else is named (repeatable)', collect)
+    .addOption(
+      new Option('--only <layer>', 'leave the other layer alone').choices(['mesh', 'database']),
+    )
+    .option(
+      '--context <cluster=name>',
+      'context of the kubeconfig that is a Cluster (repeatable; default: the one of its name)',
+      collect,
+    )
+    .option('--in-cluster <name>', 'the Cluster in a pod of which this runs')
+    .option('--instance <name>', 'name of the installation (default: that of ./postern.yaml)');
+}
+
+/** Throws `usage` for a name that is not declared. Errors among the diagnostics: see `layersOf`. */
+export function chosenLayers(
+  policy: Policy,
+  options: LayerOptions,
+  context: CommandContext,
+  nowMs: number,
+): { readonly layers: Layers; readonly diagnostics: readonly Diagnostic[] } {
+  const choice = {
+    clusters: (options.cluster ?? []).map((name) => meshCluster(name, policy)),
+    targets: (options.target ?? []).map((name) => targetNamed(name, policy).id),
+    ...(options.only && { only: options.only }),
+  };
+  const instance = options.instance ?? instanceAtHand(context);
+  return layersOf(policy, choice, { instance, nowMs });
+}
+
+/** Throws `usage`. */
+export function clusterAccess(
+  policy: Policy,
+  { context: given = [], inCluster }: LayerOptions,
+  { env }: CommandContext,
+): ClusterAccess {
+  const contexts = new Map<string, string>();
+  for (const text of given) {
+    const at = text.indexOf('=');
+    if (at < 1 || at === text.length - 1) {
+      throw new PosternError('usage', { problem: `--context ${text} is not CLUSTER=CONTEXT.` });
+    }
+    contexts.set(meshCluster(text.slice(0, at), policy), text.slice(at + 1));
+  }
+  return {
+    environment: { ...env },
+    contexts,
+    ...(inCluster !== undefined && { inCluster: meshCluster(inCluster, policy) }),
+  };
+}
+
+/** A Cluster with a mesh, or `usage`. */
+export function meshCluster(name: string, { clusters }: Policy): string {
+  const cluster = clusters.get(name);
+  if (cluster?.istio) return name;
+  const known = [...clusters.keys()].sort().join(', ');
+  const problem = cluster
+    ? `Cluster ${name} declares no mesh: add "istio" to its spec.`
+    : `There is no Cluster ${name}; declared: ${known}.`;
+  throw new PosternError('usage', { problem });
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CliProcess, type CliResult } from './cli-process.ts';
+import { EVERYTHING, KubeApi, type Rule } from './kube-api.ts';
+import type { Json } from './kube-fields.ts';
+import { writeKubeconfig } from './kube-world.ts';
+import { startMariadb, type TestMariadb } from './mariadb.ts';
+import { repositoryFile } from './repository-file.ts';
+
+/** The Targets of examples/shop, and the Cluster of it that has a mesh. */
+const TARGETS = ['orders', 'orders-preview'] as const;
+export type ExampleTarget = (typeof TARGETS)[number];
+export const EXAMPLE_CLUSTER = 'prod-weu';
+
+const SHOP_SQL = `CREATE DATABASE shop;
+CREATE TABLE shop.orders (id INT PRIMARY KEY, amount INT);
+CREATE TABLE shop.customers (id INT PRIMARY KEY, name VARCHAR(20), email VARCHAR(50));`;
+const ADMIN_TOKEN = 'eyJ.administrator.token';
+
+/** examples/shop as it is, on two MariaDBs and the stand-in of an API server. */
+export class ExampleWorld {
+  readonly directory = mkdtempSync(join(tmpdir(), 'postern-example-'));
+  readonly #databases = new Map<ExampleTarget, TestMariadb>();
+  api!: KubeApi;
+  kubeconfig!: string;
+
+  static async start(): Promise<ExampleWorld> {
+    const world = new ExampleWorld();
+    try {
+      cpSync(repositoryFile('examples/shop'), join(world.directory, 'policy'), { recursive: true });
+      world.api = await KubeApi.start([{ name: 'admin', token: ADMIN_TOKEN, rules: EVERYTHING }]);
+      world.kubeconfig = world.kubeconfigOf(world.api, ADMIN_TOKEN);
+      for (const name of ['postern-system', 'data']) world.makeNamespace(name);
+      for (const target of TARGETS) {
+        const database = await startMariadb();
+        world.#databases.set(target, database);
+        await database.rootQuery(SHOP_SQL);
+        world.write(`${target}.password`, database.rootPassword);
+      }
+      return world;
+    } catch (thrown) {
+      await world.stop();
+      throw thrown;
+    }
+  }
+
+  database(target: ExampleTarget): TestMariadb {
+    const database = this.#databases.get(target);
+    if (!database) throw new Error(`${target} was not started`);
+    return database;
+  }
+
+  /** A kubeconfig in which the context has the name of the Cluster. */
+  kubeconfigOf(api: KubeApi, token: string, context = EXAMPLE_CLUSTER): string {
+    const file = writeKubeconfig(this.directory, api, { token });
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, text.replace(/(contexts:\n *- name: )test/, `$1${context}`));
+    return file;
+  }
+
+  /** Adds a user with these rights; its kubeconfig. */
+  userWith(name: string, rules: readonly Rule[]): string {
+    const token = `eyJ.${name}.token`;
+    this.api.users.push({ name, token, rules });
+    return this.kubeconfigOf(this.api, token);
+  }
+
+  makeNamespace(name: string): void {
+    const kind = this.api.kinds.find((one) => one.kind === 'Namespace');
+    if (!kind) throw new Error('the stand-in has no namespaces');
+    const given: Json = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+    this.api.store.update(kind, undefined, name, given, { manager: 'test' });
+  }
+
+  write(name: string, text: string): void {
+    writeFileSync(join(this.directory, name), text, { mode: 0o600 });
+  }
+
+  read(name: string): string {
+    return readFileSync(join(this.directory, name), 'utf8');
+  }
+
+  /** Words that say who administers the databases. */
+  administrators(): readonly string[] {
+    return TARGETS.flatMap((target) => [
+      '--socket',
+      `${target}=${this.database(target).socketPath}`,
+      '--admin-password-file',
+      `${target}=${target}.password`,
+    ]);
+  }
+
+  start(words: readonly string[], env: Readonly<Record<string, string>> = {}): CliProcess {
+    return new CliProcess(words, {
+      cwd: this.directory,
+      env: { KUBECONFIG: this.kubeconfig, ...env },
+    });
+  }
+
+  /** `postern ...` with these words and administrators. */
+  postern(
+    words: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<CliResult> {
+    return this.start([...words, ...this.administrators()], env).result();
+  }
+
+  async bootstrap(): Promise<void> {
+    for (const target of TARGETS) {
+      const { code, out, err } = await this.start([
+        'bootstrap',
+        target,
+        ...['--socket', this.database(target).socketPath],
+        ...['--admin-password-file', `${target}.password`],
+      ]).result();
+      if (code !== 0) throw new Error(`bootstrap ${target}: ${code}\n${out}${err}`);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#databases.values()].map((database) => database.stop()));
+    await this.api?.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
