@@ -25,6 +25,9 @@ const VERSION = /^\.\.\d{8}T\d{9}Z-[0-9a-f]{8}$/;
 /** `identity.pem` is chain and key in one, for programs that want it so and read it at once. */
 const FILES = ['certificate.pem', 'key.pem', 'identity.pem', 'bundle.pem'] as const;
 
+/** Who reads is not held up for ever by somebody who never stops replacing. */
+const MOST_SWAPS = 100;
+
 /** What a workload needs to show and to check. */
 export interface Credentials {
   /** Leaf and intermediates (PEM). */
@@ -55,13 +58,19 @@ export class CertificateStore {
    * is is asked once, so a swap never shows halves of two; one that is two swaps old may be gone.
    */
   current(): CertificatePair | undefined {
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      const version = this.#currentVersion();
-      if (version === undefined) return undefined;
-      const at = (name: string) => join(this.directory, version, name);
-      const paths = { certificate: at('certificate.pem'), key: at('key.pem') };
-      const found = readCertificatePair(paths);
+    let version = this.#currentVersion();
+    for (let swaps = 0; version !== undefined && swaps < MOST_SWAPS; swaps += 1) {
+      const place = join(this.directory, version);
+      const at = (name: string) => join(place, name);
+      const found = readCertificatePair({
+        certificate: at('certificate.pem'),
+        key: at('key.pem'),
+      });
       if (found.ok) return found.pair;
+      const now = this.#currentVersion();
+      // The same version still: it is what is wrong, not when it was read.
+      if (now === version) return undefined;
+      version = now;
     }
     return undefined;
   }

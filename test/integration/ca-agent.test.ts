@@ -8,7 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
+  readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -145,7 +145,7 @@ describe('ca-agent', () => {
     const seen = new Set<string>();
     let read = 0;
     while (writer.exitCode === null) {
-      const version = realpathSync(join(directory, '..data'));
+      const version = join(directory, readlinkSync(join(directory, '..data')));
       const at = (name: string) => join(version, name);
       const found = readCertificatePair({ certificate: at('certificate.pem'), key: at('key.pem') });
       // Two versions on, it is gone: that is no mismatch, and the names lead to a newer one.

@@ -132,11 +132,13 @@ describe('protocol TLS with a client certificate', () => {
     const identity = await world.meshCa.issue({
       ...{ spiffeId: CHECKOUT, notAfter: end, usages: ['client'] },
     });
+    await until(() => world.gateway?.sessions.length === 0, 5_000, 'earlier sessions have ended');
+    const before = recordsOf(audit(), 'session-closed').length;
     const connection = await withCertificate(identity);
     connection.on('error', () => undefined);
     await connection.query('SELECT 1');
     await until(() => world.gateway?.sessions.length === 0, 15_000, 'the session has ended');
-    const closed = recordsOf(audit(), 'session-closed').at(-1);
+    const [closed] = await newRecords(audit(), 'session-closed', before);
     match(String(closed?.reason), /identity-expired/);
     ok(Date.now() < end.getTime() + 5_000);
     connection.destroy();
