@@ -37,16 +37,18 @@ export const MESH_UNKNOWNS = [
   'kind-unknown',
   /** A CUSTOM policy asks somebody else. */
   'external-authorizer',
+  /** Versions of Istio or of its data plane differ in it. */
+  'version-unknown',
   /** It depends on something of the caller that was not given. */
   'caller-unknown',
   /** It depends on something of the destination or request that was not given. */
   'destination-unknown',
 ] as const;
 
-export type MeshReason =
-  | (typeof MESH_ALLOWS)[number]
-  | (typeof MESH_DENIES)[number]
-  | (typeof MESH_UNKNOWNS)[number];
+export type MeshAllow = (typeof MESH_ALLOWS)[number];
+export type MeshDeny = (typeof MESH_DENIES)[number];
+export type MeshUnknown = (typeof MESH_UNKNOWNS)[number];
+export type MeshReason = MeshAllow | MeshDeny | MeshUnknown;
 
 /** `unknown` is for the reader to treat as "not proved", never as either of the others. */
 export interface MeshVerdict {
