@@ -100,6 +100,7 @@ async function metricsTable(): Promise<string> {
   const { policyRead, workerReplaced, print } = createCoordinatorMetrics({
     targetReady: () => new Map([['t', true]]),
     workers: () => 2,
+    drift: () => [{ layer: 'database', where: 'w', findings: [], omitted: 1, checkedAt: 1 }],
     auditHeads: () => ({ signed: 7, witnessed: 7 }),
     ofWorkers: async () => [await values()],
   });

@@ -44,7 +44,7 @@ each form of Target in [examples/targets](../../examples/targets/mysql.yaml).
 Built-in roles: \`reader\` (select), \`writer\` (and insert, update, delete) and \`migrator\` (and
 create, alter, drop, index, references, lock, temporary) on every schema in the Target's \`schemas\`;
 \`caller\` on \`azureMl\` and \`http\`; \`auditor\` (sees sessions, audit, policy) and \`operator\`
-(sees sessions and policy, ends sessions, reloads) on the built-in Target \`postern\` in namespace
+(sees sessions, drift and policy, ends sessions, reloads) on the built-in Target \`postern\` in namespace
 \`postern-system\`, labels \`{app: postern}\`.
 `;
 

@@ -4,7 +4,7 @@ import { toPosternError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Need } from '../model/request.ts';
 import { Call, type CallerParts, type Verdict } from './caller.ts';
-import type { ReloadReport, SessionView } from './contract.ts';
+import type { DriftView, ReloadReport, SessionView } from './contract.ts';
 import { addTicketRoutes, type TicketParts } from './tickets.ts';
 
 /** What the API needs of the process; live things come as functions, so that it holds none. */
@@ -13,6 +13,7 @@ export interface AdministrationParts extends CallerParts, TicketParts {
   /** False when there is no such session. */
   kill(session: string, by: string): Promise<boolean>;
   reload(): Promise<ReloadReport>;
+  drift(): readonly DriftView[];
   readonly log: Log;
 }
 
@@ -21,6 +22,7 @@ export const ADMINISTRATION_NEEDS = {
   'sessions.list': need('select', 'table', 'sessions'),
   'sessions.kill': need('execute', 'routine', 'kill'),
   'policy.reload': need('execute', 'routine', 'reload'),
+  'drift.list': need('select', 'table', 'drift'),
   'tickets.list': need('select', 'table', 'tickets'),
   'tickets.revoke': need('execute', 'routine', 'revoke_ticket'),
 } as const satisfies Record<string, Need>;
@@ -50,6 +52,11 @@ export function administrationApi(parts: AdministrationParts): Hono {
     const verdict = await admit(parts, context.req.header('authorization'), 'policy.reload', '');
     if (!verdict.ok) return context.json(verdict.body, verdict.status);
     return context.json(await parts.reload());
+  });
+  app.get('/v1/drift', async (context) => {
+    const verdict = await admit(parts, context.req.header('authorization'), 'drift.list', '');
+    if (!verdict.ok) return context.json(verdict.body, verdict.status);
+    return context.json({ places: parts.drift() });
   });
   addTicketRoutes(app, parts, (call, action, object) =>
     call.decide(`${action} ${object}`.trim(), ADMINISTRATION_NEEDS[action]),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { DriftView } from '../api/contract.ts';
 import type { MetricValues } from './otlp-metrics.ts';
 
 /** What only the coordinator can tell at scrape time. */
@@ -9,6 +10,7 @@ export interface CoordinatorGauges {
   auditHeads(): { readonly signed: number; readonly witnessed: number | undefined };
   /** Worker processes that serve now; 0 where the coordinator serves itself. */
   workers(): number;
+  drift(): readonly DriftView[];
   /** One list per worker. */
   ofWorkers(): Promise<readonly (readonly MetricValues[])[]>;
 }
@@ -74,6 +76,7 @@ export function createCoordinatorMetrics(gauges: CoordinatorGauges): Coordinator
       this.set(gauges.workers());
     },
   });
+  driftGauges(gauges, registry);
   const together = async () => {
     const [own, workers] = await Promise.all([registry.getMetricsAsJSON(), gauges.ofWorkers()]);
     return AggregatorRegistry.aggregate([own, ...workers.map((one) => [...one])]);
@@ -84,4 +87,33 @@ export function createCoordinatorMetrics(gauges: CoordinatorGauges): Coordinator
     values: async () => (await together()).getMetricsAsJSON(),
     print: async () => (await together()).metrics(),
   };
+}
+
+function driftGauges(gauges: CoordinatorGauges, registry: Registry): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'postern_drift_findings',
+    help: 'What is not as declared, by Target or Cluster.',
+    labelNames: ['layer', 'where', 'code'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { layer, where, findings, omitted } of gauges.drift()) {
+        for (const { code } of findings) this.inc({ layer, where, code });
+        if (omitted > 0) this.inc({ layer, where, code: 'omitted' }, omitted);
+      }
+    },
+  });
+  new Gauge({
+    name: 'postern_drift_examined_seconds',
+    help: 'Unix time of the last look for drift that succeeded; absent before the first.',
+    labelNames: ['layer', 'where'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { layer, where, checkedAt } of gauges.drift()) {
+        if (checkedAt !== undefined) this.set({ layer, where }, checkedAt / 1_000);
+      }
+    },
+  });
 }

@@ -18,6 +18,8 @@ import { DecisionEngine } from '../policy/decide.ts';
 import type { Policy } from '../policy/policy.ts';
 import { auditOptions, retentionRules, signerOptions } from './audit-options.ts';
 import { type CoordinatorMetrics, createCoordinatorMetrics } from './coordinator-metrics.ts';
+import { databaseLookouts } from './drift-lookouts.ts';
+import { DriftMonitor } from './drift-monitor.ts';
 import { readMaterial } from './material.ts';
 import { type Exporting, exportMetrics } from './otlp.ts';
 import { PolicyFiles } from './policy-files.ts';
@@ -59,6 +61,7 @@ export class Gateway {
   #ports!: Ports;
   #watch: FileWatch | undefined;
   #retention: RetentionTask | undefined;
+  #drift: DriftMonitor | undefined;
   #probes: HttpListener | undefined;
   #stopped = false;
   /** What is in the files now was not taken. */
@@ -73,6 +76,7 @@ export class Gateway {
     this.#metrics = createCoordinatorMetrics({
       targetReady: () => new Map([...this.#brokers.all].map(([id, { ready }]) => [id, ready])),
       workers: () => this.#workers?.count ?? 0,
+      drift: () => this.#drift?.views() ?? [],
       auditHeads: () => {
         const { signer } = this.#audit.health();
         return { signed: signer?.lastHead ?? 0, witnessed: signer?.witness?.lastHead };
@@ -147,6 +151,15 @@ export class Gateway {
       audit: this.#audit,
       rules: () => retentionRules(settings, this.#engine.policy),
     });
+    this.#drift = new DriftMonitor({
+      intervalMs: settings.drift.interval,
+      clock,
+      log,
+      audit: this.#audit,
+      random: Math.random,
+      lookouts: databaseLookouts,
+    });
+    this.#drift.follow(policy);
     this.#watch = new FileWatch({
       paths: settings.policy,
       seen,
@@ -237,6 +250,7 @@ export class Gateway {
       tickets: this.#tickets,
       maxTicketTtlMs: settings.tickets.maxTtl,
       endSessionsOfTicket: (id, by) => workers.endSessionsOfTicket(id, by),
+      drift: () => this.#drift?.views() ?? [],
     });
     await removeStaleSocket(settings.administration.socket);
     this.#http.push(await listenOnSocket(api, settings.administration.socket));
@@ -287,6 +301,7 @@ export class Gateway {
     const following = this.#brokers.follow(policy);
     await this.#workers?.use(inUse);
     await following;
+    this.#drift?.follow(policy);
     this.#warnOfIdleListeners(policy);
     this.#o.log.info('the declaration was reloaded', { revision: policy.revision });
   }
@@ -309,8 +324,14 @@ export class Gateway {
     const auditAccepting = this.#audit.accepting && workers?.auditAccepting === true;
     const anyTarget = Object.values(targets).some((target) => target.ready);
     const ready = auditAccepting && !this.#stopped && workers?.ready === true && anyTarget;
+    const drift = Object.fromEntries(
+      (this.#drift?.views() ?? []).map(({ where, findings, omitted, problem }) => [
+        where,
+        { findings: findings.length + omitted, ...(problem !== undefined && { problem }) },
+      ]),
+    );
     const { revision } = this;
-    return { ready, revision, auditAccepting, workers: workers?.count ?? 0, targets };
+    return { ready, revision, auditAccepting, workers: workers?.count ?? 0, targets, drift };
   }
 
   /** Drains for at most `timeoutMs`, then ends what is left. Idempotent. */
@@ -326,6 +347,7 @@ export class Gateway {
       await this.#workers.drain(timeoutMs);
     }
     this.#retention?.stop();
+    this.#drift?.stop();
     await Promise.all(this.#http.map((listener) => listener.close()));
     await this.#workers?.close();
     await this.#brokers?.stop();

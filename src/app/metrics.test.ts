@@ -15,6 +15,7 @@ describe('metrics', () => {
     const { meter, values } = createMetrics(gauges);
     const { print } = createCoordinatorMetrics({
       targetReady: () => new Map(),
+      drift: () => [],
       workers: () => 0,
       auditHeads: () => ({ signed: 7, witnessed: 7 }),
       ofWorkers: async () => [await values()],

@@ -100,6 +100,6 @@ export function routeOf(
  */
 export function wayTo({ system }: Target): string {
   if (!('endpoints' in system)) return JSON.stringify(system);
-  const { schemas: _, caseInsensitiveNames: __, ...way } = system;
-  return JSON.stringify(way);
+  const { type, endpoints, tls, broker } = system;
+  return JSON.stringify({ type, endpoints, tls, broker });
 }

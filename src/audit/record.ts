@@ -42,7 +42,24 @@ export interface GatewayEvent {
   readonly sources?: string;
   /** audit-gap: what could not be recorded, and why. */
   readonly gap?: AuditGap;
+  /** finding: what is not as declared; absent where a target as a whole is the matter. */
+  readonly finding?: AuditFinding;
   readonly detail: string;
+}
+
+/** Something on a target or in a cluster that is not as declared, or is so again. */
+export interface AuditFinding {
+  readonly state: 'appeared' | 'gone';
+  readonly layer: 'database' | 'mesh';
+  /** Id of the Target, or name of the Cluster. */
+  readonly where: string;
+  readonly code: string;
+  readonly subject: string;
+  /** Accounts or field managers that hold or changed it. */
+  readonly who: readonly string[];
+  readonly rules: readonly RuleReference[];
+  /** Who puts it right: `apply`, `operator`, `bootstrap` or `wait`. */
+  readonly by: string;
 }
 
 /** A time in which the audit could not be written. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Difference } from '../compile/sql/difference.ts';
 import { differences } from '../compile/sql/differences.ts';
+import { databaseFindings } from '../compile/sql/finding.ts';
+import { type Finding, findingKey } from '../model/finding.ts';
 import type { Policy, Target } from '../policy/policy.ts';
 import type { AdminConnection } from '../target/mysql/connection.ts';
 import { databaseScope } from './installation.ts';
@@ -15,11 +16,14 @@ export async function examineDatabase(
   connection: AdminConnection,
   policy: Policy,
   target: Target,
-): Promise<readonly Difference[]> {
+): Promise<readonly Finding[]> {
   const scope = databaseScope(policy, target);
-  const first = differences(scope, await observe(connection, target.id));
+  const look = async () => {
+    const observed = await observe(connection, target.id);
+    return databaseFindings(differences(scope, observed), scope, observed);
+  };
+  const first = await look();
   if (first.length === 0) return first;
-  const again = differences(scope, await observe(connection, target.id));
-  const seen = new Set(first.map(({ code, place, text }) => `${code} ${place} ${text}`));
-  return again.filter(({ code, place, text }) => seen.has(`${code} ${place} ${text}`));
+  const seen = new Set(first.map(findingKey));
+  return (await look()).filter((one) => seen.has(findingKey(one)));
 }

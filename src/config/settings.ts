@@ -268,6 +268,14 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('Lease accounts.'),
+  drift: z
+    .strictObject({
+      interval: duration('5m').describe(
+        'Between two looks at each Target with a `mariadb.reader` and each cluster, a fifth more or less; `0s`: never.',
+      ),
+    })
+    .prefault({})
+    .describe('Looking for what is not as declared while serving.'),
   drain: z
     .strictObject({
       timeout: duration('25s').describe(

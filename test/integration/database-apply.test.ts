@@ -106,10 +106,10 @@ describe('apply to a database', () => {
     const report = await applyDatabase(admin, await scope(AFTER));
     deepEqual([report.done, report.left.steps], [[], []]);
     deepEqual(
-      report.left.findings.map(({ code, adopt }) => [code, adopt]),
+      report.left.findings.map(({ code, holder }) => [code, holder]),
       [
-        ['foreign-account', 'operators: ["app@localhost"]'],
-        ['foreign-account', 'operators: ["root@127.0.0.1"]'],
+        ['foreign-account', 'app@localhost'],
+        ['foreign-account', 'root@127.0.0.1'],
       ],
     );
     deepEqual(await everything(), first);

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import {
-  type Difference,
-  holderSql,
-  holderText,
-  memberStatements,
-  type RepairBy,
-} from './difference.ts';
+import type { RepairBy } from '../../model/finding.ts';
+import { type Difference, holderSql, holderText, memberStatements } from './difference.ts';
 import type { ManagedAccount } from './managed.ts';
 import { quoteString } from './quote.ts';
 import { grantStatements, type Right, revokeStatements, rightKey, rightsText } from './right.ts';
@@ -64,11 +59,13 @@ function compareRights(account: ManagedAccount, state: ServerState): readonly Di
   const found: Difference[] = [];
   if (missing.length > 0) {
     const text = `lacks ${rightsText(missing)}`;
-    found.push(difference(account, 'right-missing', text, grantStatements(missing, holder)));
+    const give = grantStatements(missing, holder);
+    found.push({ ...difference(account, 'right-missing', text, give), rights: missing });
   }
   if (extra.length > 0) {
     const text = `holds ${rightsText(extra)} besides what is declared`;
-    found.push(difference(account, 'right-extra', text, revokeStatements(extra, holder)));
+    const take = revokeStatements(extra, holder);
+    found.push({ ...difference(account, 'right-extra', text, take), rights: extra });
   }
   return found;
 }
@@ -118,6 +115,7 @@ function difference(
     ...(rule && { rule }),
     by,
     statements,
+    holder: holderText(user, host),
   };
 }
 

@@ -58,7 +58,8 @@ function foreignAccounts(scope: Scope, state: ServerState): readonly Difference[
         : `It holds ${rightsText(reaching)}, past the gateway.`,
       by: 'operator',
       statements: revokeStatements(reaching, holderSql(user, host)),
-      ...(host !== '' && { adopt: `operators: [${JSON.stringify(name)}]` }),
+      holder: name,
+      rights: reaching,
     });
   }
   return found;
@@ -76,7 +77,7 @@ function reaches(right: ObservedRight, schemas: readonly string[]): boolean {
 
 /** PUBLIC, and accounts without a name: what they hold, everybody does. */
 function heldByAll(scope: Scope, state: ServerState): readonly Difference[] {
-  const held: ForeignAccess[] = [];
+  const held = new Map<ForeignAccess, readonly ObservedRight[]>();
   const places = new Map<string, ObservedRight[]>();
   for (const right of state.all.rights) {
     const byAll = right.user === 'PUBLIC' || (right.user === '' && right.level === 'schema');
@@ -88,20 +89,21 @@ function heldByAll(scope: Scope, state: ServerState): readonly Difference[] {
   for (const rights of places.values()) {
     const [first] = rights;
     if (!first) continue;
-    held.push({
+    const access = {
       holder: first.user,
       level: first.level,
       schema: first.schema,
       object: first.level === 'column' ? `${first.object}.${first.column}` : first.object,
       privileges: rights.map(({ privilege }) => privilege).join(', '),
       host: first.host,
-    });
+    };
+    held.set(access, rights);
   }
   for (const { role } of state.roles('PUBLIC', '')) {
     const none = { schema: '', privileges: '', host: '' };
-    held.push({ holder: 'PUBLIC', level: 'role', object: role, ...none });
+    held.set({ holder: 'PUBLIC', level: 'role', object: role, ...none }, []);
   }
-  const excess = exceedingAccess(held, rolesOf(scope.policy, scope.target));
+  const excess = exceedingAccess([...held.keys()], rolesOf(scope.policy, scope.target));
   return [
     ...excess.map(
       (access): Difference => ({
@@ -111,6 +113,8 @@ function heldByAll(scope: Scope, state: ServerState): readonly Difference[] {
         text: `${foreignAccessText(access)}, and so does every lease.`,
         by: 'operator',
         statements: revokeAccess(access),
+        holder: access.holder === '' ? `''@${access.host}` : 'PUBLIC',
+        rights: held.get(access) ?? [],
       }),
     ),
     ...state.all.accounts
@@ -123,6 +127,7 @@ function heldByAll(scope: Scope, state: ServerState): readonly Difference[] {
           text: 'Anybody may log in as nobody.',
           by: 'operator',
           statements: [`DROP USER ${holderSql('', host)}`],
+          holder: `''@${host}`,
         }),
       ),
   ];
@@ -148,6 +153,7 @@ function shadows(scope: Scope, state: ServerState): readonly Difference[] {
       text: `It has the name of an account of ours, at another host than ${hosts.get(user)}.`,
       by: 'operator',
       statements: [`DROP USER ${holderSql(user, host)}`],
+      holder: holderText(user, host),
     }));
 }
 
@@ -166,6 +172,7 @@ function proxies(scope: Scope, state: ServerState): readonly Difference[] {
       statements: [
         `REVOKE PROXY ON ${holderSql(proxiedUser, proxiedHost)} FROM ${holderSql(user, host)}`,
       ],
+      holder: holderText(user, host),
     }));
 }
 

@@ -194,6 +194,7 @@ export function compareHolders(scope: Scope, state: ServerState): readonly Diffe
   return members
     .filter(({ role, user, host }) => {
       const isOwner = user === ROLE_OWNER.user && host === ROLE_OWNER.host;
+      if (scope.operators.includes(holderText(user, host))) return false;
       return ours.has(role) && !isOwner && !managed.has(user) && user !== 'PUBLIC';
     })
     .map(({ role, user, host }) => ({
@@ -203,6 +204,7 @@ export function compareHolders(scope: Scope, state: ServerState): readonly Diffe
       text: `${holderText(user, host)} holds it, and is no lease.`,
       by: 'apply',
       statements: memberStatements('remove', role, user, host),
+      holder: holderText(user, host),
     }));
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RuleReference } from '../../model/decision.ts';
+import type { RepairBy } from '../../model/finding.ts';
 import { quoteIdentifier, quoteString } from './quote.ts';
+import type { Right } from './right.ts';
 
 /** What Postern makes on a server, by what it is for. */
 export type ManagedKind =
@@ -51,12 +53,6 @@ export type DifferenceCode =
   | 'anonymous-access'
   | 'anonymous-account';
 
-/**
- * Who puts it right. `apply`: Postern, because the thing is its own. `operator`: a person, because
- * it is somebody else's. `bootstrap`: what apply itself stands on. `wait`: time.
- */
-export type RepairBy = 'apply' | 'operator' | 'bootstrap' | 'wait';
-
 export interface Difference {
   readonly code: DifferenceCode;
   /** `declaration`: it is ahead of the server. `drift`: the server was changed behind its back. */
@@ -68,8 +64,10 @@ export interface Difference {
   readonly by: RepairBy;
   /** The remedy; for `apply` each statement may be run again. */
   readonly statements: readonly string[];
-  /** What to declare instead, where it can be legal. */
-  readonly adopt?: string;
+  /** The account, role or PUBLIC that holds too much or lacks something. */
+  readonly holder?: string;
+  /** What it holds besides what is declared, or lacks. */
+  readonly rights?: readonly Right[];
 }
 
 /** In GRANT and REVOKE: a role, PUBLIC, or an account. */

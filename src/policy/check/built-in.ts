@@ -35,12 +35,14 @@ const POSTERN_ROLES: Readonly<Record<string, readonly (readonly [Action, ObjectP
   auditor: [
     ['select', postern('table', 'sessions')],
     ['select', postern('table', 'tickets')],
+    ['select', postern('table', 'drift')],
     ['select', postern('table', 'audit')],
     ['select', postern('table', 'policy')],
   ],
   operator: [
     ['select', postern('table', 'sessions')],
     ['select', postern('table', 'tickets')],
+    ['select', postern('table', 'drift')],
     ['select', postern('table', 'policy')],
     ['execute', postern('routine', 'kill')],
     ['execute', postern('routine', 'revoke_ticket')],

@@ -86,7 +86,9 @@ const mysql = z
     operators: z
       .array(text)
       .default([])
-      .describe('Accounts of people and tools, `user@host`, that may reach the schemas unasked.'),
+      .describe(
+        'Accounts `user@host` and roles of people and tools that may reach the schemas unasked.',
+      ),
     schemas,
     caseInsensitiveNames: z
       .boolean()
