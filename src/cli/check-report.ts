@@ -19,6 +19,11 @@ export interface CheckFindings {
 export function checkText({ policy, diagnostics, sources, results }: CheckFindings): string {
   const found = diagnostics.length > 0 ? [diagnosticsText(diagnostics, sources)] : [];
   if (policy === undefined) {
+    if (diagnostics.every(({ severity }) => severity === 'warning')) {
+      const next =
+        'Next: postern init begins a declaration; postern check POLICY --mesh PATH compares the two';
+      return [...found, `${amount(diagnostics.length, 'finding')}.`, next].join('\n');
+    }
     const errors = diagnostics.filter((one) => one.severity === 'error').length;
     const count = `${amount(errors, 'fault')}${warningCount(diagnostics)}`;
     return [...found, `${count}. The declaration cannot be used.`].join('\n');

@@ -335,6 +335,113 @@ export const DIAGNOSTIC_CATALOGUE = {
     message: 'Nobody can reach {target}: no Grant selects it.',
     remedy: 'Add a Grant in its namespace whose targetSelector matches its labels.',
   },
+  // Kubernetes and Istio objects of one's own (check --mesh)
+  'manifest-unreadable': {
+    severity: 'warning',
+    message: 'This is no Kubernetes object: it has no apiVersion, kind or name.',
+    remedy: 'Leave the file out, or name the directory that holds objects only.',
+  },
+  'istio-field-unknown': {
+    severity: 'warning',
+    message:
+      '{object}: there is no field "{field}" in {where}; the API server drops or refuses it.',
+    remedy: '{suggestion}',
+  },
+  'istio-refused': {
+    severity: 'warning',
+    message: '{object}: Istio refuses or never matches this: {problem}.',
+    remedy: '{suggestion}',
+  },
+  'istio-server-first': {
+    severity: 'warning',
+    message:
+      'Port {port} of {workload} speaks first and is {mode}{origin}: a client without a sidecar hangs, and whoever gets in without one has no identity.',
+    remedy: 'Set mtls.mode STRICT in a PeerAuthentication that selects its pods.',
+  },
+  'istio-deny-without-strict': {
+    severity: 'warning',
+    message: '{object}: this DENY looks at identity, and {workload} is not STRICT: {effect}.',
+    remedy: 'Set mtls.mode STRICT for the same pods, in the same change.',
+  },
+  'istio-wildcard-principal': {
+    severity: 'warning',
+    message: '{object}: {value} admits {who}.',
+    remedy: 'Name each service account: "trust-domain/ns/NAMESPACE/sa/NAME".',
+  },
+  'istio-wildcard-host': {
+    severity: 'warning',
+    message: '{object}: {problem}.',
+    remedy: '{suggestion}',
+  },
+  'istio-allow-by-exclusion': {
+    severity: 'warning',
+    message:
+      '{object}: this ALLOW names only who is left out ({fields}); callers without any identity are let in.',
+    remedy: 'Name who is let in (principals), and leave the exclusion to a DENY.',
+  },
+  'istio-allow-everybody': {
+    severity: 'warning',
+    message:
+      '{object}: this ALLOW has no source: whoever reaches the port is let in, with or without mutual TLS.',
+    remedy: 'Add "from" with principals.',
+  },
+  'istio-http-field': {
+    severity: 'warning',
+    message: '{object}: {fields} exist in HTTP only, and {workload} is TCP: {effect}.',
+    remedy: 'Use principals and ports alone for a database.',
+  },
+  'istio-deny-without-ports': {
+    severity: 'warning',
+    message: '{object}: a DENY with {fields} and without ports denies every TCP port of its pods.',
+    remedy: 'Add "ports" with the HTTP ports that are meant.',
+  },
+  'istio-selects-nothing': {
+    severity: 'warning',
+    message: '{object} selects nothing: {problem}.',
+    remedy: '{suggestion}',
+  },
+  'istio-default-account': {
+    severity: 'warning',
+    message: '{object}: {value} is whatever pod of the namespace names no service account.',
+    remedy: 'Give the workload a service account of its own, and name that.',
+  },
+  'istio-shared-account': {
+    severity: 'warning',
+    message: '{second} and {first} run as {account}: what one of them is given, the other has.',
+    remedy: 'Give each a service account of its own.',
+  },
+  'istio-trust-domain': {
+    severity: 'warning',
+    message: '{object}: {problem}.',
+    remedy: '{suggestion}',
+  },
+  'istio-token-rule': {
+    severity: 'warning',
+    message: '{object}: {problem}.',
+    remedy: '{suggestion}',
+  },
+  'istio-token-optional': {
+    severity: 'warning',
+    message: '{object}: a request without a token passes; no policy of its pods asks for one.',
+    remedy:
+      'Add a DENY with notRequestPrincipals ["*"] and the ports, or an ALLOW with requestPrincipals.',
+  },
+  'istio-port-protocol': {
+    severity: 'warning',
+    message: '{object}: port {port} {problem}.',
+    remedy: 'Set "appProtocol: tcp" and a name that begins with "tcp-".',
+  },
+  'istio-service-entry': {
+    severity: 'warning',
+    message: '{object}: {problem}.',
+    remedy: '{suggestion}',
+  },
+  'istio-database-bypass': {
+    severity: 'warning',
+    message: '{object} lets {value} reach {target} past Postern.',
+    remedy:
+      'Remove it, or declare the account under "pods.operators" of the Target if it belongs there.',
+  },
   // mesh
   'mesh-gateway-missing': {
     severity: 'error',

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { problemText } from '../model/errors.ts';
+import { resolve } from 'node:path';
 import { overlappingBundles } from './bundle-overlap.ts';
 import type { ShapedDocuments } from './check/context.ts';
 import { type CheckOptions, checkSources } from './check.ts';
 import { type Diagnostic, diagnostic } from './diagnostic.ts';
-import { MAX_FILE_BYTES, type Source } from './parse.ts';
+import type { Source } from './parse.ts';
 import type { Policy } from './policy.ts';
+import { readSources, shownPath } from './read-sources.ts';
 
 export interface LoadOptions extends CheckOptions {
   /** What relative paths start from and what shown paths are relative to; default: the process's. */
@@ -34,22 +33,9 @@ export async function loadPolicy(
   options: LoadOptions = {},
 ): Promise<LoadedPolicy> {
   const cwd = options.cwd ?? process.cwd();
-  const faults: Diagnostic[] = [];
-  const files = new Set<string>();
-  for (const path of paths) {
-    const unreadable = (failed: string, cause: unknown) =>
-      faults.push(unreadableFault(shownPath(failed, cwd), problemText(cause)));
-    for (const file of await listFiles(resolve(cwd, path), unreadable)) files.add(file);
-  }
-  const sources: Source[] = [];
-  for (const file of files) {
-    const path = shownPath(file, cwd);
-    try {
-      sources.push({ path, text: await readText(file), directory: dirname(file) });
-    } catch (cause) {
-      faults.push(unreadableFault(path, problemText(cause)));
-    }
-  }
+  const read = await readSources(paths, cwd);
+  const { sources } = read;
+  const faults = [...read.faults];
   const checked = checkSources(sources, options);
   const { canonical, documents } = checked;
   if (canonical === '' && checked.diagnostics.length === 0 && faults.length === 0) {
@@ -62,45 +48,4 @@ export async function loadPolicy(
   const sound = diagnostics.every(({ severity }) => severity !== 'error');
   const loaded = { diagnostics, sources, canonical, documents };
   return checked.policy === undefined || !sound ? loaded : { policy: checked.policy, ...loaded };
-}
-
-function unreadableFault(path: string, problem: string): Diagnostic {
-  return diagnostic('file-unreadable', { file: path, line: 1, column: 1 }, { path, problem });
-}
-
-/** Relative below the working directory: rule references must not differ between machines. */
-function shownPath(file: string, cwd: string): string {
-  const path = relative(cwd, file);
-  if (path === '' || path.startsWith('..') || isAbsolute(path)) return file;
-  return path.split(sep).join('/');
-}
-
-async function listFiles(
-  path: string,
-  unreadable: (path: string, cause: unknown) => void,
-): Promise<readonly string[]> {
-  try {
-    const entry = await stat(path);
-    if (!entry.isDirectory()) return [path];
-    const names = (await readdir(path)).filter((name) => !name.startsWith('.')).sort();
-    const found: string[] = [];
-    for (const name of names) {
-      const child = join(path, name);
-      const isDirectory = (await stat(child)).isDirectory();
-      if (isDirectory) found.push(...(await listFiles(child, unreadable)));
-      else if (/\.ya?ml$/.test(name)) found.push(child);
-    }
-    return found;
-  } catch (cause) {
-    unreadable(path, cause);
-    return [];
-  }
-}
-
-/** Not decoded leniently: a byte that is no UTF-8 must not change into another name. */
-async function readText(file: string): Promise<string> {
-  const { size } = await stat(file);
-  if (size > MAX_FILE_BYTES)
-    throw new Error(`it has ${size} bytes, at most ${MAX_FILE_BYTES} are read`);
-  return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
 }

@@ -2,7 +2,7 @@
 import { LineCounter } from 'yaml';
 import type { DiagnosticList } from './diagnostic.ts';
 import type { TreeNode } from './source-tree.ts';
-import { TreeReader } from './tree-reader.ts';
+import { type TreeOptions, TreeReader } from './tree-reader.ts';
 import { yamlDocuments } from './yaml-documents.ts';
 
 /** One file of a declaration. */
@@ -22,7 +22,11 @@ export interface ParsedDocument {
 export const MAX_FILE_BYTES = 8 * 1024 * 1024;
 
 /** YAML text -> documents with the place of every node. Never throws; faults go to `found`. */
-export function parseSource(source: Source, found: DiagnosticList): readonly ParsedDocument[] {
+export function parseSource(
+  source: Source,
+  found: DiagnosticList,
+  options: TreeOptions = {},
+): readonly ParsedDocument[] {
   const { path, text } = source;
   const size = Buffer.byteLength(text);
   if (size > MAX_FILE_BYTES) {
@@ -36,7 +40,7 @@ export function parseSource(source: Source, found: DiagnosticList): readonly Par
     found.add('yaml-too-complex', { file: path, line, column: col }, { problem });
   });
   return documents.flatMap((document) => {
-    const root = new TreeReader(document, path, lines, found).read();
+    const root = new TreeReader(document, path, lines, found, options).read();
     return root ? { source, root } : [];
   });
 }

@@ -22,6 +22,11 @@ const MAX_NODES = 50_000;
 /** Stops reading one document; the fault is already recorded. */
 class Abandoned extends Error {}
 
+export interface TreeOptions {
+  /** Keys that are no text count by how they are written, as in `portLevelMtls: {3306: ...}`. */
+  readonly anyKeys?: boolean;
+}
+
 /** One YAML document -> a tree of plain values with their places, or faults. */
 export class TreeReader {
   readonly #document: Document;
@@ -32,7 +37,16 @@ export class TreeReader {
   readonly #anchors = new Map<string, Node>();
   #nodes = 0;
 
-  constructor(document: Document, file: string, lines: LineCounter, found: DiagnosticList) {
+  readonly #anyKeys: boolean;
+
+  constructor(
+    document: Document,
+    file: string,
+    lines: LineCounter,
+    found: DiagnosticList,
+    { anyKeys = false }: TreeOptions = {},
+  ) {
+    this.#anyKeys = anyKeys;
     this.#document = document;
     this.#file = file;
     this.#lines = lines;
@@ -119,6 +133,7 @@ export class TreeReader {
       if (node.type !== 'PLAIN' || ambiguity(node.value) === undefined) return node.value;
     }
     const shown = isScalar(node) ? String(node.source ?? node.value) : 'here';
+    if (this.#anyKeys && isScalar(node) && shown !== '__proto__') return shown;
     this.#found.add('yaml-key', place, { key: shown });
     return undefined;
   }
