@@ -177,6 +177,54 @@ if [ "$task" = test ] && ! has envoy; then
   fetch_envoy || say "Envoy could not be had; its test is skipped"
 fi
 
+# No stable Debian has a MySQL, sid has one. It is unpacked with all its libraries, the C library
+# too, and started through its own loader: nothing of it is installed and nothing of ours is used.
+mysql=$PWD/.cache/mysql
+fetch_mysql() {
+  command -v apt-get >/dev/null && command -v dpkg >/dev/null || return 1
+  keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+  # The mirror that this machine uses itself, and apt's signatures.
+  # shellcheck disable=SC2016
+  mirror=$(apt-get indextargets --format '$(LABEL) $(COMPONENT) $(REPO_URI)' |
+    sed -n 's/^Debian main //p' | sort -u | head -n 1)
+  [ -f "$keyring" ] && [ -n "$mirror" ] || return 1
+  say "now unpacking MySQL from Debian sid into .cache/mysql"
+  new=$mysql.new
+  rm -rf "$new"
+  mkdir -p "$new/lists/partial" "$new/archives/partial" "$new/root"
+  echo "deb [signed-by=$keyring] $mirror sid main" >"$new/sources.list"
+  : >"$new/status"
+  set -- -qq -o "Dir::Etc::sourcelist=$new/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+    -o "Dir::State::Lists=$new/lists" -o "Dir::State::status=$new/status" -o "Dir::Cache=$new" \
+    -o APT::Sandbox::User=root -o Acquire::Retries=0 -o Acquire::http::Timeout=15
+  apt-get "$@" update >&2 || return 1
+  # As if nothing were installed, so that the whole closure is named; its scripts are not needed.
+  wanted=$(apt-get "$@" install -s --no-install-recommends mysql-server-core |
+    sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -v perl)
+  # shellcheck disable=SC2086
+  (cd "$new/archives" && apt-get "$@" download $wanted >&2) || return 1
+  for archive in "$new"/archives/*.deb; do dpkg -x "$archive" "$new/root" || return 1; done
+  loader=$(find "$new/root/usr/lib" -name 'ld-linux-*' | head -n 1)
+  [ -n "$loader" ] || return 1
+  root_of_mysql=$mysql/root
+  libraries=$mysql${loader#"$new"}
+  cat >"$new/mysqld" <<END
+#!/bin/sh
+exec "$libraries" --library-path "$(dirname "$libraries")" "$root_of_mysql/usr/sbin/mysqld" \\
+  --no-defaults --basedir="$root_of_mysql/usr" --plugin-dir="$root_of_mysql/usr/lib/mysql/plugin" \\
+  --lc-messages-dir="$root_of_mysql/usr/share/mysql" "\$@"
+END
+  chmod +x "$new/mysqld"
+  rm -rf "$new/archives" "$new/lists" "$new/root/usr/share/doc" "$new"/*.bin
+  rm -rf "$mysql" && mv "$new" "$mysql"
+  # Sid moves, this machine need not fit: better no server than one that does not start.
+  "$mysql/mysqld" --version >&2 || { rm -rf "$mysql"; return 1; }
+}
+if [ "$task" = test ] && [ ! -x "$mysql/mysqld" ]; then
+  (fetch_mysql) || say "MySQL could not be had; its tests are skipped"
+fi
+[ ! -x "$mysql/mysqld" ] || export POSTERN_MYSQLD="$mysql/mysqld"
+
 # Clients of the table in docs/protocols/mysql.md that Debian lacks; without them their rows stay
 # unchecked, so nothing here is fatal.
 fetch_connector_python() {

@@ -4,13 +4,15 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type BootstrapReport, bootstrap, bootstrapScript } from '../broker/bootstrap.ts';
 import type { BrokerAccount, LeaseTransport } from '../broker/bootstrap-accounts.ts';
+import { leaseDialect } from '../broker/dialect-of.ts';
 import { certificateNames } from '../broker/distinguished-name.ts';
-import { nativePasswordHash, randomPassword } from '../broker/password-hash.ts';
+import type { LeaseDialect } from '../broker/lease-dialect.ts';
+import { randomPassword } from '../broker/password-hash.ts';
 import { PosternError, problemText } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import type { Material, MysqlSystem, Policy, Target } from '../policy/policy.ts';
 import { readMaterial } from './material.ts';
-import { type Administrator, connectAsAdministrator, mariadbOf } from './target-connection.ts';
+import { type Administrator, connectAsAdministrator, mysqlFamilyOf } from './target-connection.ts';
 
 export interface BootstrapOutcome extends BootstrapReport {
   /** Declared password files that did not exist and were written. */
@@ -23,11 +25,12 @@ export async function bootstrapTarget(
   target: Target,
   admin: Administrator,
 ): Promise<BootstrapOutcome> {
-  const system = mariadbOf(target);
+  const system = mysqlFamilyOf(target);
+  const dialect = leaseDialect(target);
   const connection = await connectAsAdministrator(target, admin);
   try {
-    const broker = declaredPassword(system.broker.password);
-    const reader = system.reader && declaredPassword(system.reader.password);
+    const broker = await declaredPassword(system.broker.password, dialect);
+    const reader = system.reader && (await declaredPassword(system.reader.password, dialect));
     const account = brokerAccount(target, system, broker.hash, reader?.hash);
     const report = await bootstrap(connection, policy, target, account);
     const written = [broker.written, reader?.written].filter((file) => file !== undefined);
@@ -39,8 +42,9 @@ export async function bootstrapTarget(
 
 /** What would be run, without a connection and without a real password hash. */
 export function printBootstrap(policy: Policy, target: Target): string {
-  const hash = `*${'0'.repeat(40)}`;
-  const account = brokerAccount(target, mariadbOf(target), hash, hash);
+  const system = mysqlFamilyOf(target);
+  const hash = leaseDialect(target).sampleHash;
+  const account = brokerAccount(target, system, hash, hash);
   return bootstrapScript(policy, target, account);
 }
 
@@ -68,9 +72,12 @@ function leaseTransport({ tls }: MysqlSystem): LeaseTransport {
 }
 
 /** A file that is declared and not there is made; an existing one is never written. */
-function declaredPassword(material: Material): { hash: string; written?: string } {
+async function declaredPassword(
+  material: Material,
+  dialect: LeaseDialect,
+): Promise<{ hash: string; written?: string }> {
   if (material.from === 'env' || existsSync(material.path)) {
-    return { hash: nativePasswordHash(new Secret(readMaterial(material).trim())) };
+    return { hash: await dialect.passwordHash(new Secret(readMaterial(material).trim())) };
   }
   const password = randomPassword();
   try {
@@ -80,5 +87,5 @@ function declaredPassword(material: Material): { hash: string; written?: string 
     const facts = { file: material.path, problem: problemText(cause) };
     throw new PosternError('file-unwritable', facts, cause);
   }
-  return { hash: nativePasswordHash(password), written: material.path };
+  return { hash: await dialect.passwordHash(password), written: material.path };
 }

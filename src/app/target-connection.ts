@@ -22,7 +22,7 @@ export async function connectAsAdministrator(
   target: Target,
   { user, password, endpoint }: Administrator,
 ): Promise<GreetedConnection> {
-  const system = mariadbOf(target);
+  const system = mysqlFamilyOf(target);
   return openAdminConnection({
     targetName: target.id,
     endpoint,
@@ -55,11 +55,30 @@ export async function connectAsReader(target: Target): Promise<GreetedConnection
   });
 }
 
-/** Throws `target-unsupported` for another system. */
-export function mariadbOf(target: Target): MysqlSystem {
+/** Where leases can be lent. Throws `target-unsupported` for another system. */
+export function mysqlFamilyOf(target: Target): MysqlSystem {
   const { system } = target;
   if (system.type === 'mariadb') return system;
-  throw unsupported(target, 'leases are lent on MariaDB only in this build');
+  if (system.type !== 'mysql') {
+    throw unsupported(target, 'leases are lent on MariaDB and MySQL only in this build');
+  }
+  // An account of MySQL sends its password as it is when it logs in for the first time.
+  if (system.tls.mode === 'insecurePlaintext') {
+    throw unsupported(
+      target,
+      'accounts of MySQL log in over TLS only: insecurePlaintext cannot be',
+    );
+  }
+  if (system.reader) {
+    throw unsupported(target, 'it declares a reader, and a MySQL is not read in this build');
+  }
+  return system;
+}
+
+function mariadbOf(target: Target): MysqlSystem {
+  const { system } = target;
+  if (system.type === 'mariadb') return system;
+  throw unsupported(target, 'who holds what is read on MariaDB only in this build');
 }
 
 function primaryEndpoint({ endpoints }: MysqlSystem): MysqlSystem['endpoints'][number] | undefined {

@@ -3,14 +3,9 @@ import { quoteIdentifier, quoteString } from '../compile/sql/quote.ts';
 import { PosternError } from '../model/errors.ts';
 import type { AdminConnection } from '../target/mysql/connection.ts';
 import type { CertificateNames } from './distinguished-name.ts';
-import { brokerGrants, procedureStatements, readerGrant } from './procedures.ts';
-import {
-  BROKER_PROCEDURES,
-  OWNER_ACCOUNT,
-  OWNER_PRIVILEGES,
-  REGISTRY_TABLES,
-  REGISTRY_VERSION,
-} from './registry-schema.ts';
+import type { LeaseDialect } from './lease-dialect.ts';
+import { brokerGrants } from './procedures.ts';
+import { BROKER_PROCEDURES, OWNER_ACCOUNT, REGISTRY_VERSION } from './registry-schema.ts';
 
 /** How the broker's own login is bound, and the weakest binding its leases may have. */
 export type LeaseTransport =
@@ -20,7 +15,7 @@ export type LeaseTransport =
 
 export interface BrokerAccount {
   readonly user: string;
-  /** `*` and 40 hex digits; see password-hash.ts. */
+  /** As the target stores it; made by the dialect. */
   readonly passwordHash: string;
   readonly transport: LeaseTransport;
   /** Target id, for the registry. */
@@ -29,20 +24,29 @@ export interface BrokerAccount {
   readonly reader?: { readonly user: string; readonly passwordHash: string };
 }
 
-/** Registry, owner, procedures and broker account; every statement may be run again. */
-export function installStatements(broker: BrokerAccount): readonly string[] {
+/**
+ * Registry, owner, procedures and broker account; every statement may be run again. Procedures that
+ * are `installed` are left as they are.
+ */
+export function installStatements(
+  broker: BrokerAccount,
+  dialect: LeaseDialect,
+  installed: ReadonlySet<string> = new Set(),
+): readonly string[] {
   const account = `${quoteIdentifier(brokerName(broker.user))}@'%'`;
   const { transport } = broker.transport;
   const registered = [broker.user, broker.targetId, transport].map(quoteString).join(', ');
   return [
-    ...REGISTRY_TABLES,
-    `CREATE USER IF NOT EXISTS ${OWNER_ACCOUNT} IDENTIFIED VIA mysql_native_password USING 'invalid' ACCOUNT LOCK`,
-    `ALTER USER ${OWNER_ACCOUNT} IDENTIFIED VIA mysql_native_password USING 'invalid' ACCOUNT LOCK`,
-    ...OWNER_PRIVILEGES,
-    ...procedureStatements(),
-    ...loginStatements(account, broker.passwordHash, broker.transport),
+    ...dialect.tables,
+    ...dialect.sql.locked(OWNER_ACCOUNT),
+    ...dialect.ownerPrivileges,
+    dialect.session,
+    ...dialect.procedures
+      .filter(({ name }) => !installed.has(name))
+      .flatMap(({ create }) => create),
+    ...loginStatements(account, broker.passwordHash, broker.transport, dialect),
     ...brokerGrants(account),
-    ...readerStatements(broker),
+    ...readerStatements(broker, dialect),
     `REPLACE INTO postern.broker (name, target, transport) VALUES (${registered})`,
     // Instances of broker accounts that are gone belong to nobody and could never be swept.
     'DELETE FROM postern.instance WHERE broker NOT IN (SELECT name FROM postern.broker)',
@@ -50,18 +54,25 @@ export function installStatements(broker: BrokerAccount): readonly string[] {
   ];
 }
 
-function readerStatements({ reader, transport }: BrokerAccount): readonly string[] {
-  if (!reader) return [];
+function readerStatements(
+  { reader, transport }: BrokerAccount,
+  dialect: LeaseDialect,
+): readonly string[] {
+  if (!reader || dialect.readerProcedure === undefined) return [];
   const account = `${quoteIdentifier(brokerName(reader.user))}@'%'`;
-  return [...loginStatements(account, reader.passwordHash, transport), readerGrant(account)];
+  return [
+    ...loginStatements(account, reader.passwordHash, transport, dialect),
+    `GRANT EXECUTE ON PROCEDURE postern.${dialect.readerProcedure} TO ${account}`,
+  ];
 }
 
 function loginStatements(
   account: string,
   passwordHash: string,
   transport: LeaseTransport,
+  dialect: LeaseDialect,
 ): readonly string[] {
-  const login = `IDENTIFIED BY PASSWORD ${quoteString(passwordHash)} ${requirement(transport)}`;
+  const login = dialect.login(passwordHash, requirement(transport));
   return [`CREATE USER IF NOT EXISTS ${account} ${login}`, `ALTER USER ${account} ${login}`];
 }
 

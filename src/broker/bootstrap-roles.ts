@@ -4,6 +4,7 @@ import { quoteIdentifier, quoteString } from '../compile/sql/quote.ts';
 import { ROLE_ADMIN } from '../compile/sql/role-name.ts';
 import { PosternError } from '../model/errors.ts';
 import type { AdminConnection } from '../target/mysql/connection.ts';
+import type { LeaseDialect } from './lease-dialect.ts';
 
 export interface FailedStep {
   readonly step: SqlPlanStep;
@@ -30,8 +31,15 @@ export class RoleSync {
   readonly #admin: AdminConnection;
   readonly #desired: DesiredSql;
   readonly #broker: string;
+  readonly #roleNames: string;
 
-  constructor(admin: AdminConnection, desired: DesiredSql, broker: string) {
+  constructor(
+    admin: AdminConnection,
+    desired: DesiredSql,
+    broker: string,
+    { roleNames }: LeaseDialect,
+  ) {
+    this.#roleNames = roleNames;
     this.#admin = admin;
     this.#desired = desired;
     this.#broker = quoteString(broker);
@@ -53,9 +61,7 @@ export class RoleSync {
   /** A role or view of ours by name, but made by somebody else, may hold anything. */
   async #refuseForeignNames(): Promise<void> {
     const known = new Set(await this.#column('SELECT name FROM postern.role'));
-    const existing = new Set(
-      await this.#column("SELECT User FROM mysql.global_priv WHERE JSON_VALUE(Priv, '$.is_role')"),
-    );
+    const existing = new Set(await this.#column(this.#roleNames));
     const clash = this.#desired.roles.find(({ name }) => existing.has(name) && !known.has(name));
     if (clash) throw conflict(`the role ${clash.name} exists and was not made by bootstrap`);
     for (const view of this.#desired.views) {
@@ -192,7 +198,7 @@ export class RoleSync {
       await this.#admin.query(`DELETE FROM postern.view WHERE (schema_name, name) = ${at}`);
     }
     const orphans = await this.#column(
-      `SELECT User FROM mysql.global_priv WHERE Host = 'localhost'
+      `SELECT User FROM mysql.user WHERE Host = 'localhost'
        AND User REGEXP '^postern_view_[0-9a-f]{16}$'
        AND User NOT IN (SELECT CONVERT(definer USING utf8mb4) COLLATE utf8mb4_bin FROM postern.view)`,
     );

@@ -7,7 +7,7 @@ import {
   revokeStatements,
 } from '../compile/sql/foreign-access.ts';
 import { planStepText, type SqlFinding } from '../compile/sql/plan-step.ts';
-import { quoteString } from '../compile/sql/quote.ts';
+import { quoteIdentifier, quoteString } from '../compile/sql/quote.ts';
 import { PosternError } from '../model/errors.ts';
 import type { Policy, Target } from '../policy/policy.ts';
 import type { AdminConnection } from '../target/mysql/connection.ts';
@@ -17,11 +17,9 @@ import {
   surplusBrokerGrants,
 } from './bootstrap-accounts.ts';
 import { type RoleChanges, RoleSync } from './bootstrap-roles.ts';
-import { FOREIGN_ACCESS } from './foreign-access-query.ts';
-import { PROCEDURE_SESSION } from './procedures.ts';
-
-/** CONNECTION ADMIN came with 10.5.2; FOR loops and EXECUTE IMMEDIATE are older. */
-const OLDEST_MARIADB = [10, 5, 2] as const;
+import { leaseDialect } from './dialect-of.ts';
+import type { LeaseDialect } from './lease-dialect.ts';
+import { brokerGrants } from './procedures.ts';
 
 export interface BootstrapReport extends RoleChanges {
   readonly serverVersion: string;
@@ -44,13 +42,17 @@ export async function bootstrap(
   target: Target,
   broker: BrokerAccount,
 ): Promise<BootstrapReport> {
-  checkServer(admin.serverVersion, target);
+  const dialect = leaseDialect(target);
+  const problem = await dialect.unfit(admin);
+  if (problem !== undefined) {
+    throw new PosternError('target-unsupported', { target: target.id, problem });
+  }
   await refuseForeignBroker(admin, target, broker.user);
-  await admin.query(PROCEDURE_SESSION);
-  for (const statement of installStatements(broker)) await admin.query(statement);
+  await admin.query(dialect.session);
+  await install(admin, broker, dialect);
   const desired = desiredSql(policy, target);
-  const changes = await new RoleSync(admin, desired, broker.user).run();
-  const held = readForeignAccess(await admin.query(FOREIGN_ACCESS));
+  const changes = await new RoleSync(admin, desired, broker.user, dialect).run();
+  const held = readForeignAccess(await admin.query(dialect.foreignAccess));
   return {
     ...changes,
     serverVersion: admin.serverVersion,
@@ -63,10 +65,54 @@ export async function bootstrap(
   };
 }
 
+async function install(
+  admin: AdminConnection,
+  broker: BrokerAccount,
+  dialect: LeaseDialect,
+): Promise<void> {
+  const installed = await unchangedProcedures(admin, dialect);
+  for (const statement of installStatements(broker, dialect, installed)) {
+    await admin.query(statement);
+  }
+  if (dialect.procedures.every(({ mark, name }) => mark === undefined || installed.has(name)))
+    return;
+  // DROP PROCEDURE takes the grants on it away, from the brokers of other Targets too.
+  const { rows } = await admin.query('SELECT name FROM postern.broker');
+  for (const grant of rows.flatMap(([name]) =>
+    brokerGrants(`${quoteIdentifier(name ?? '')}@'%'`),
+  )) {
+    await admin.query(grant);
+  }
+}
+
+/** Names of those that would only be gone for a moment if they were made again. */
+async function unchangedProcedures(
+  admin: AdminConnection,
+  { procedures }: LeaseDialect,
+): Promise<ReadonlySet<string>> {
+  if (procedures.every(({ mark }) => mark === undefined)) return new Set();
+  const { rows } = await admin.query(
+    "SELECT ROUTINE_NAME, ROUTINE_COMMENT, DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = 'postern'",
+  );
+  const same = new Set<string>();
+  for (const { name, mark, text } of procedures) {
+    const marked = rows.some(
+      ([found, comment, definer]) =>
+        found === name && comment === mark && definer === 'postern_owner@localhost',
+    );
+    if (!marked) continue;
+    // information_schema writes the literals of a body anew; here it is as it was given.
+    const shown = await admin.query(`SHOW CREATE PROCEDURE postern.${name}`);
+    if (shown.rows[0]?.[2]?.endsWith(text)) same.add(name);
+  }
+  return same;
+}
+
 /** The same as a script for the `mariadb` command, for whoever must approve or run it by hand. */
 export function bootstrapScript(policy: Policy, target: Target, broker: BrokerAccount): string {
   const desired = desiredSql(policy, target);
-  const statements = [PROCEDURE_SESSION, ...installStatements(broker)];
+  const dialect = leaseDialect(target);
+  const statements = [dialect.session, ...installStatements(broker, dialect)];
   const lines = [
     `-- What postern bootstrap runs on ${target.id}. Roles are entered into postern.role and offered`,
     '-- to leases only by the command itself; this script is for reading and approval.',
@@ -97,17 +143,4 @@ async function refuseForeignBroker(
     problem: `its broker account ${user} lends for ${other} on this server`,
     hint: `Give it a broker.user of its own. If ${other} was renamed to it, run this there first:\n  DELETE FROM postern.broker WHERE ${where};`,
   });
-}
-
-function checkServer(serverVersion: string, target: Target): void {
-  const fail = (problem: string) =>
-    new PosternError('target-unsupported', { target: target.id, problem });
-  if (target.system.type !== 'mariadb') throw fail('leases are lent on MariaDB only in this build');
-  if (!/mariadb/i.test(serverVersion)) throw fail(`it is not MariaDB but ${serverVersion}`);
-  const version = serverVersion.split(/[.-]/).slice(0, 3).map(Number);
-  for (const [index, oldest] of OLDEST_MARIADB.entries()) {
-    const part = version[index] ?? 0;
-    if (part > oldest) return;
-    if (part < oldest) throw fail(`${serverVersion} is older than ${OLDEST_MARIADB.join('.')}`);
-  }
 }

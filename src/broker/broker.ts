@@ -13,7 +13,9 @@ import type { DataRole, Policy, Target } from '../policy/policy.ts';
 import type { AdminConnection } from '../target/mysql/connection.ts';
 import { accountName } from './account-name.ts';
 import { AdminLink } from './admin-link.ts';
+import { leaseDialect } from './dialect-of.ts';
 import type { CertificateNames } from './distinguished-name.ts';
+import type { LeaseDialect } from './lease-dialect.ts';
 import { LeaseIssuer } from './lease-issuer.ts';
 import { type LeaseEntry, LeaseTable } from './lease-table.ts';
 import { Registry, type SweepResult } from './registry.ts';
@@ -63,6 +65,7 @@ export class Broker {
   /** Accounts being removed that nobody here lent any more. */
   readonly #revokingOrphans = new Map<string, Promise<void>>();
   readonly #health: TargetHealth;
+  readonly #dialect: LeaseDialect;
   readonly #issuer: LeaseIssuer;
   /** Base role by DataRole id, under the policy of now. */
   #roleNames: ReadonlyMap<string, string>;
@@ -80,11 +83,13 @@ export class Broker {
     });
     const { target, policy, log, audit } = options;
     const roles = rolesOf(policy, target);
-    this.#roleNames = namesOf(roles);
+    this.#dialect = leaseDialect(target);
+    this.#roleNames = this.#namesOf(roles);
     this.#health = new TargetHealth(target.id, roles, log, audit);
     this.#issuer = new LeaseIssuer({
       ...options,
       targetName: target.id,
+      passwordHash: this.#dialect.passwordHash,
       lend: (call) => this.#run(LEND_DEADLINE_MS, (registry) => registry.lend(call)),
     });
   }
@@ -119,7 +124,7 @@ export class Broker {
   /** Leases of roles that are no longer declared are dropped as soon as nobody uses them. */
   policyChanged(policy: Policy, target: Target): void {
     const roles = rolesOf(policy, target);
-    this.#roleNames = namesOf(roles);
+    this.#roleNames = this.#namesOf(roles);
     this.#health.rolesChanged(roles);
     this.#options.changed?.();
     for (const entry of this.#table.idleFor(0, this.#options.clock.monotonic())) {
@@ -135,7 +140,8 @@ export class Broker {
     this.#refuseWhenUnfit();
     const { principal, access, ttlMs } = request;
     const roles = this.#baseRoles(access.roleIds);
-    const account = accountName({ instance: this.#instance, principalId: principal.id, roles });
+    const identity = { instance: this.#instance, principalId: principal.id, roles };
+    const account = accountName(identity, this.#dialect.sql.nameLimit);
     const revoking = this.#table.get(account)?.revoking ?? this.#revokingOrphans.get(account);
     if (revoking) await this.#soon(revoking);
     const entry = this.#table.add(
@@ -236,6 +242,11 @@ export class Broker {
     if (problem?.reason === 'lease-exceeds-policy') {
       throw this.#failed(problem.detail, problem.reason);
     }
+  }
+
+  #namesOf(roles: readonly DataRole[]): ReadonlyMap<string, string> {
+    const { nameLimit } = this.#dialect.sql;
+    return new Map(roles.map((role) => [role.id, baseRoleName(role, nameLimit)]));
   }
 
   #baseRoles(roleIds: readonly string[]): readonly string[] {
@@ -357,8 +368,4 @@ export class Broker {
     const facts = { target: this.#options.target.id, problem, ...(reason && { reason }) };
     return new PosternError('lease-failed', facts);
   }
-}
-
-function namesOf(roles: readonly DataRole[]): ReadonlyMap<string, string> {
-  return new Map(roles.map((role) => [role.id, baseRoleName(role)]));
 }

@@ -3,9 +3,10 @@ import type { AuditLog } from '../audit/record.ts';
 import type { Clock } from '../model/clock.ts';
 import type { DenialReason } from '../model/decision.ts';
 import { PosternError, toPosternError } from '../model/errors.ts';
+import type { Secret } from '../model/secret.ts';
 import type { CertificateNames } from './distinguished-name.ts';
 import type { LeaseEntry } from './lease-table.ts';
-import { nativePasswordHash, randomPassword } from './password-hash.ts';
+import { randomPassword } from './password-hash.ts';
 import type { LendCall } from './registry.ts';
 
 export interface LeaseIssuerOptions {
@@ -13,6 +14,8 @@ export interface LeaseIssuerOptions {
   readonly clientCertificate?: CertificateNames;
   readonly clock: Clock;
   readonly audit: AuditLog;
+  /** In the form that the target stores. */
+  readonly passwordHash: (password: Secret) => Promise<string>;
   /** Resolves with the role to SET. */
   readonly lend: (call: LendCall) => Promise<string>;
 }
@@ -51,7 +54,7 @@ export class LeaseIssuer {
     try {
       const role = await lend({
         account: entry.account,
-        passwordHash: nativePasswordHash(password),
+        passwordHash: await this.#options.passwordHash(password),
         roles: entry.roles,
         ...(clientCertificate && { certificate: clientCertificate }),
         ttlSeconds: Math.max(1, Math.ceil(entry.ttlMs / 1_000)),

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LEASE_BINDING, OBSERVED_STATE } from '../compile/sql/observed-query.ts';
 import { FOREIGN_ACCESS } from './foreign-access-query.ts';
-import {
-  ALL_PROCEDURES,
-  BROKER_PROCEDURES,
-  OWNER_ACCOUNT,
-  READER_PROCEDURE,
-} from './registry-schema.ts';
+import type { ProcedureText } from './lease-dialect.ts';
+import { BROKER_PROCEDURES, OWNER_ACCOUNT } from './registry-schema.ts';
 
 /**
  * Everything the broker can make the target do. The caller is not trusted: the procedures run with
@@ -266,36 +262,31 @@ const BODIES = [CHECK_INSTANCE, END_LEASE, MAKE_COMPOSITE, LEND, REVOKE, SWEEP, 
 
 /** Each procedure's text as the server keeps it, to tell whether it is still ours. */
 export function procedureTexts(): readonly { readonly name: string; readonly text: string }[] {
-  return BODIES.map((body) => ({
-    name: /postern\.([a-z_]+)/.exec(body)?.[1] ?? '',
-    text: body.slice(body.indexOf('\nBEGIN\n') + 1),
-  }));
+  return BODIES.map(textOf);
+}
+
+function textOf(body: string): { readonly name: string; readonly text: string } {
+  const name = /postern\.([a-z_]+)/.exec(body)?.[1] ?? '';
+  return { name, text: body.slice(body.indexOf('\nBEGIN\n') + 1) };
 }
 
 /** In an order in which each finds what it calls. `SQL SECURITY DEFINER` is said, not assumed. */
-export function procedureStatements(): readonly string[] {
-  const create = BODIES.map((body) => {
-    const [head = '', ...rest] = body.split('\nBEGIN\n');
-    const text = [`${head}\nSQL SECURITY DEFINER`, ...rest].join('\nBEGIN\n');
-    return `CREATE OR REPLACE DEFINER=${OWNER_ACCOUNT} ${text}`;
-  });
-  return [
-    PROCEDURE_SESSION,
-    ...create,
-    ...ALL_PROCEDURES.map(
-      (name) => `GRANT EXECUTE ON PROCEDURE postern.${name} TO ${OWNER_ACCOUNT}`,
-    ),
-  ];
-}
+export const MARIADB_PROCEDURES: readonly ProcedureText[] = BODIES.map((body) => {
+  const [head = '', ...rest] = body.split('\nBEGIN\n');
+  const text = [`${head}\nSQL SECURITY DEFINER`, ...rest].join('\nBEGIN\n');
+  const { name } = textOf(body);
+  return {
+    ...textOf(body),
+    create: [
+      `CREATE OR REPLACE DEFINER=${OWNER_ACCOUNT} ${text}`,
+      `GRANT EXECUTE ON PROCEDURE postern.${name} TO ${OWNER_ACCOUNT}`,
+    ],
+  };
+});
 
 /** The broker's whole rights, for an account already quoted. */
 export function brokerGrants(account: string): readonly string[] {
   return BROKER_PROCEDURES.map(
     (name) => `GRANT EXECUTE ON PROCEDURE postern.${name} TO ${account}`,
   );
-}
-
-/** The same of the reader. */
-export function readerGrant(account: string): string {
-  return `GRANT EXECUTE ON PROCEDURE postern.${READER_PROCEDURE} TO ${account}`;
 }

@@ -78,16 +78,18 @@ export const REGISTRY_TABLES: readonly string[] = [
   ${MARKS[1]},
   KEY (instance), KEY (composite)
 ) ${TABLE_OPTIONS}`,
-  // Version 1 had no marks; a lease without them is not compared.
+];
+/** Version 1 had no marks; a lease without them is not compared. */
+export const REGISTRY_UPGRADES: readonly string[] = [
   `ALTER TABLE postern.lease ${MARKS.map((mark) => `ADD COLUMN IF NOT EXISTS ${mark}`).join(', ')}`,
 ];
 
 const place = { schema: '', object: '', column: '' };
-const everywhere = (...privileges: readonly string[]): readonly Right[] =>
+export const everywhere = (...privileges: readonly string[]): readonly Right[] =>
   privileges.map((privilege) => ({ ...place, level: 'global', privilege }));
-const onTable = (schema: string, object: string, ...privileges: readonly string[]) =>
+export const onTable = (schema: string, object: string, ...privileges: readonly string[]) =>
   privileges.map((privilege): Right => ({ ...place, level: 'table', schema, object, privilege }));
-const readColumns = (object: string, ...columns: readonly string[]): readonly Right[] =>
+export const readColumns = (object: string, ...columns: readonly string[]): readonly Right[] =>
   columns.map((column) => ({
     level: 'column',
     schema: 'mysql',
@@ -95,7 +97,7 @@ const readColumns = (object: string, ...columns: readonly string[]): readonly Ri
     column,
     privilege: 'SELECT',
   }));
-const call = (...procedures: readonly string[]): readonly Right[] =>
+export const call = (...procedures: readonly string[]): readonly Right[] =>
   procedures.map((object) => ({
     ...place,
     level: 'procedure',
@@ -103,6 +105,13 @@ const call = (...procedures: readonly string[]): readonly Right[] =>
     object,
     privilege: 'EXECUTE',
   }));
+
+export const REGISTRY_RIGHTS: readonly Right[] = [
+  ...['meta', 'broker', 'role', 'view'].flatMap((name) => onTable('postern', name, 'SELECT')),
+  ...['instance', 'composite', 'lease'].flatMap((name) =>
+    onTable('postern', name, 'SELECT', 'INSERT', 'UPDATE', 'DELETE'),
+  ),
+];
 
 /**
  * The least with which the procedures work; each was measured by taking it away
@@ -123,10 +132,7 @@ const MEASURED_RIGHTS: readonly Right[] = [
   // For `observe`: who may log in as whom, and routines, of whose text only a hash is told.
   ...readColumns('proxies_priv', 'User', 'Host', 'Proxied_user', 'Proxied_host', 'With_grant'),
   ...readColumns('proc', 'db', 'name', 'type', 'definer', 'security_type', 'body'),
-  ...['meta', 'broker', 'role', 'view'].flatMap((name) => onTable('postern', name, 'SELECT')),
-  ...['instance', 'composite', 'lease'].flatMap((name) =>
-    onTable('postern', name, 'SELECT', 'INSERT', 'UPDATE', 'DELETE'),
-  ),
+  ...REGISTRY_RIGHTS,
 ];
 export const OWNER_PRIVILEGES = grantStatements(MEASURED_RIGHTS, OWNER_ACCOUNT);
 export const OWNER_RIGHTS: readonly Right[] = [...MEASURED_RIGHTS, ...call(...ALL_PROCEDURES)];

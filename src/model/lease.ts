@@ -8,7 +8,7 @@ export interface Lease {
   readonly password: Secret;
   /** Another one for each new password of an account, also when it was removed and made again. */
   readonly issue: number;
-  /** The composite role to SET after every login and reset. */
+  /** To SET after every login and reset: MariaDB's composite role; MySQL's, with commas between. */
   readonly role: string;
   readonly targetName: string;
   readonly principalId: string;

@@ -21,26 +21,34 @@ export const asRoot = process.getuid?.() === 0;
  */
 export function mariadbTemplate(basedir: string | undefined, stockTestDatabase: boolean): string {
   const version = run(basedir, 'mariadbd', ['--no-defaults', '--version']);
-  const key = createHash('sha256')
-    .update(`1 ${version} ${basedir ?? ''}`)
-    .digest('hex')
-    .slice(0, 12);
+  return madeOnce(`${version} ${basedir ?? ''}`, stockTestDatabase ? '-stock' : '', (directory) => {
+    const flags = [
+      '--no-defaults',
+      `--datadir=${directory}`,
+      '--auth-root-authentication-method=normal',
+      '--innodb-log-file-size=16M',
+      '--skip-name-resolve',
+    ];
+    if (!stockTestDatabase) flags.push('--skip-test-db');
+    if (asRoot) flags.push('--user=root');
+    if (basedir) flags.push(`--basedir=${basedir}`);
+    run(basedir, 'mariadb-install-db', flags);
+  });
+}
+
+/** The directory that `make` fills, once per machine and user for what `version` says. */
+export function madeOnce(
+  version: string,
+  suffix: string,
+  make: (directory: string) => void,
+): string {
+  const key = createHash('sha256').update(`1 ${version}`).digest('hex').slice(0, 12);
   const home = privateDirectory(join(tmpdir(), `postern-mariadb-${process.getuid?.() ?? 'user'}`));
-  const template = join(home, `${key}${stockTestDatabase ? '-stock' : ''}`);
+  const template = join(home, `${key}${suffix}`);
   if (existsSync(template)) return template;
 
   const building = mkdtempSync(join(home, 'building-'));
-  const flags = [
-    '--no-defaults',
-    `--datadir=${building}`,
-    '--auth-root-authentication-method=normal',
-    '--innodb-log-file-size=16M',
-    '--skip-name-resolve',
-  ];
-  if (!stockTestDatabase) flags.push('--skip-test-db');
-  if (asRoot) flags.push('--user=root');
-  if (basedir) flags.push(`--basedir=${basedir}`);
-  run(basedir, 'mariadb-install-db', flags);
+  make(building);
   try {
     renameSync(building, template);
   } catch (error) {

@@ -62,16 +62,51 @@ const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 15_000;
 const ERROR_LOG_LIMIT = 256 * 1024;
 
-export async function startMariadb(given: MariadbOptions = {}): Promise<TestMariadb> {
+/** What differs between the servers that can be started. */
+export interface ServerKind {
+  readonly program: string;
+  readonly flags: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  /** A data directory to copy. */
+  template(): string;
+  /** Gives root of the template a password, before TCP is served. */
+  firstStart(password: string): string;
+}
+
+function mariadbKind({ basedir, stockTestDatabase }: MariadbOptions): ServerKind {
+  return {
+    program: 'mariadbd',
+    flags: [
+      '--no-defaults',
+      '--innodb-log-file-size=16M',
+      ...(basedir ? [`--basedir=${basedir}`] : []),
+    ],
+    environment: mariadbEnvironment(basedir),
+    template: () => mariadbTemplate(basedir, stockTestDatabase ?? false),
+    firstStart: (password) => `CREATE OR REPLACE USER root@localhost IDENTIFIED BY '${password}';
+GRANT ALL ON *.* TO root@localhost WITH GRANT OPTION;
+CREATE OR REPLACE USER root@'127.0.0.1' IDENTIFIED BY '${password}';
+GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;
+DELETE FROM mysql.global_priv WHERE User = 'root' AND Host NOT IN ('localhost', '127.0.0.1');
+FLUSH PRIVILEGES;
+`,
+  };
+}
+
+export function startMariadb(given: MariadbOptions = {}): Promise<TestMariadb> {
   // Set by scripts/setup.sh where MariaDB was unpacked and not installed.
   const unpacked = process.env['POSTERN_MARIADB_BASEDIR'];
   const options = unpacked === undefined ? given : { basedir: unpacked, ...given };
-  const template = mariadbTemplate(options.basedir, options.stockTestDatabase ?? false);
+  return startServer(mariadbKind(options), options);
+}
+
+export async function startServer(kind: ServerKind, options: MariadbOptions): Promise<TestMariadb> {
+  const template = kind.template();
   // Unix socket paths are limited to 107 bytes, so the directory stays near the root of tmp.
   const directory = mkdtempSync(join(tmpdir(), 'postern-db-'));
   cpSync(template, join(directory, 'data'), { recursive: true });
   for (let attempt = 1; ; attempt += 1) {
-    const server = new MariadbProcess(directory, await freePort(), options);
+    const server = new ServerProcess(kind, directory, await freePort(), options);
     try {
       await server.setRootPassword();
       return server;
@@ -85,19 +120,21 @@ export async function startMariadb(given: MariadbOptions = {}): Promise<TestMari
   }
 }
 
-const running = new Set<MariadbProcess>();
+const running = new Set<ServerProcess>();
 
-class MariadbProcess implements TestMariadb {
+class ServerProcess implements TestMariadb {
   readonly port: number;
   readonly socketPath: string;
   readonly dataDirectory: string;
   readonly rootPassword = randomBytes(16).toString('hex');
+  readonly #kind: ServerKind;
   readonly #directory: string;
   readonly #options: MariadbOptions;
   #child: ChildProcess | undefined;
   #errorLog = '';
 
-  constructor(directory: string, port: number, options: MariadbOptions) {
+  constructor(kind: ServerKind, directory: string, port: number, options: MariadbOptions) {
+    this.#kind = kind;
     this.#directory = directory;
     this.#options = options;
     this.port = port;
@@ -108,26 +145,16 @@ class MariadbProcess implements TestMariadb {
   /** First start: the template's root has no password, so it is set before TCP is served. */
   async setRootPassword(): Promise<void> {
     const file = join(this.#directory, 'first-start.sql');
-    const password = `IDENTIFIED BY '${this.rootPassword}'`;
-    writeFileSync(
-      file,
-      `CREATE OR REPLACE USER root@localhost ${password};
-GRANT ALL ON *.* TO root@localhost WITH GRANT OPTION;
-CREATE OR REPLACE USER root@'127.0.0.1' ${password};
-GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;
-DELETE FROM mysql.global_priv WHERE User = 'root' AND Host NOT IN ('localhost', '127.0.0.1');
-FLUSH PRIVILEGES;
-`,
-      { mode: 0o600 },
-    );
+    writeFileSync(file, this.#kind.firstStart(this.rootPassword), { mode: 0o600 });
     await this.#start([`--init-file=${file}`]);
     rmSync(file);
   }
 
   async #start(extra: readonly string[] = []): Promise<void> {
-    const child = spawn('mariadbd', [...this.#arguments(), ...extra], {
+    const { program, environment: env } = this.#kind;
+    const child = spawn(program, [...this.#arguments(), ...extra], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: mariadbEnvironment(this.#options.basedir),
+      env,
     });
     this.#child = child;
     running.add(this);
@@ -137,7 +164,7 @@ FLUSH PRIVILEGES;
     await new Promise<void>((resolve, reject) => {
       const fail = (why: string) => {
         clearTimeout(limit);
-        reject(new Error(`mariadbd ${why}\n${this.#errorLog}`));
+        reject(new Error(`${program} ${why}\n${this.#errorLog}`));
       };
       const limit = setTimeout(() => fail('did not get ready in time'), START_LIMIT_MS);
       child.once('error', (error) => fail(`cannot be started: ${error.message}`));
@@ -155,9 +182,9 @@ FLUSH PRIVILEGES;
   }
 
   #arguments(): string[] {
-    const { basedir, generalLog, requireTls, tls, variables } = this.#options;
+    const { generalLog, requireTls, tls, variables } = this.#options;
     const flags = [
-      '--no-defaults',
+      ...this.#kind.flags,
       `--datadir=${this.dataDirectory}`,
       `--socket=${this.socketPath}`,
       // A server that starts deletes temporary tables it finds there, also those of its neighbours.
@@ -165,12 +192,10 @@ FLUSH PRIVILEGES;
       `--port=${this.port}`,
       '--bind-address=127.0.0.1',
       '--skip-name-resolve',
-      '--innodb-log-file-size=16M',
       '--innodb-buffer-pool-size=64M',
       '--innodb-flush-log-at-trx-commit=2',
     ];
     if (asRoot) flags.push('--user=root');
-    if (basedir) flags.push(`--basedir=${basedir}`);
     if (generalLog) flags.push('--general-log=1', '--log-output=TABLE');
     if (requireTls) flags.push('--require-secure-transport=ON');
     if (tls) {

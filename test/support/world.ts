@@ -10,6 +10,7 @@ import { bootstrapAsRoot } from './bootstrap.ts';
 import { type Authority, createAuthority } from './certs.ts';
 import { startIdp, type TestIdp } from './idp.ts';
 import { startMariadb, type TestMariadb } from './mariadb.ts';
+import { startMysql } from './mysql.ts';
 
 /** The declaration of the tests: two clusters, two providers, one database, three ways in. */
 export function worldPolicy(idpUrl: string, mariadbPort: number, extra = ''): string {
@@ -110,7 +111,9 @@ export interface WorldOptions {
   readonly generalLog?: boolean;
   readonly trustTargetOnly?: boolean;
   readonly settings?: string;
-  /** MariaDB's, by option name. */
+  /** A MySQL instead of the MariaDB. */
+  readonly mysql?: boolean;
+  /** The database's, by option name. */
   readonly variables?: Readonly<Record<string, string>>;
   /** Listeners besides `mesh` and `token`, one line of YAML each. */
   readonly listeners?: readonly string[];
@@ -177,16 +180,15 @@ export class World {
     this.write('mesh.pem', mesh.chainPem);
     this.write('mesh-key.pem', mesh.keyPem);
     this.idp = await startIdp();
-    this.mariadb = await startMariadb({
+    const start = this.#options.mysql ? startMysql : startMariadb;
+    this.mariadb = await start({
       generalLog: this.#options.generalLog ?? false,
       ...(this.#options.variables && { variables: this.#options.variables }),
       tls: { caPem: this.dbCa.certPem, certPem: db.certPem, keyPem: db.keyPem },
     });
     await this.mariadb.rootQuery(SHOP_SQL + (this.#options.extraSql ?? ''));
     mkdirSync(join(this.directory, 'policy'));
-    this.writePolicy(
-      worldPolicy(this.idp.issuer, this.mariadb.port, this.#options.extraPolicy ?? ''),
-    );
+    this.writePolicy(this.policyText(this.#options.extraPolicy));
     this.write('postern.yaml', this.settingsText());
     await this.bootstrap();
     if (this.#options.gateway !== false) await this.startGateway();
@@ -236,7 +238,8 @@ ${/^workers:/m.test(this.#options.settings ?? '') ? '' : 'workers: 1\n'}${this.#
   }
 
   policyText(extra = ''): string {
-    return worldPolicy(this.idp.issuer, this.mariadb.port, extra);
+    const text = worldPolicy(this.idp.issuer, this.mariadb.port, extra);
+    return this.#options.mysql ? text.replace('\n  mariadb:\n', '\n  mysql:\n') : text;
   }
 
   port(listener: string): number {

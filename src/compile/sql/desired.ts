@@ -2,9 +2,9 @@
 import type { RuleReference } from '../../model/decision.ts';
 import { observedRole } from '../../policy/observe.ts';
 import type { DataRole, Policy, Target } from '../../policy/policy.ts';
+import { sqlDialect } from './dialect.ts';
 import type { DesiredRole, DesiredSql, DesiredView, SqlFinding, SqlPlanStep } from './plan-step.ts';
 import { type Emitted, emitPrivilege } from './privilege.ts';
-import { quoteIdentifier } from './quote.ts';
 import { baseRoleName, ROLE_ADMIN } from './role-name.ts';
 import { emitView } from './view.ts';
 
@@ -15,22 +15,20 @@ import { emitView } from './view.ts';
  */
 export function desiredSql(policy: Policy, target: Target): DesiredSql {
   const roles = rolesOf(policy, target);
+  const dialect = sqlDialect(target.system);
   const views = new ViewCollector();
   const steps: SqlPlanStep[] = [];
   const findings: SqlFinding[] = [];
   const desired: DesiredRole[] = [];
   for (const role of roles) {
-    const name = baseRoleName(role);
+    const name = baseRoleName(role, dialect.nameLimit);
     desired.push({ name, dataRole: role.id, rule: role.rule });
-    steps.push({
-      kind: 'role',
-      part: name,
-      sql: `CREATE ROLE IF NOT EXISTS ${quoteIdentifier(name)} WITH ADMIN ${ROLE_ADMIN}`,
-      rule: role.rule,
-    });
+    for (const sql of dialect.createRole(name, ROLE_ADMIN)) {
+      steps.push({ kind: 'role', part: name, sql, rule: role.rule });
+    }
     for (const privilege of role.privileges) {
-      const emitted = emitPrivilege(name, privilege);
-      if (privilege.as && !views.add(emitView(privilege), privilege.rule)) continue;
+      const emitted = emitPrivilege(name, privilege, dialect);
+      if (privilege.as && !views.add(emitView(privilege, dialect), privilege.rule)) continue;
       steps.push(...emitted.steps);
       findings.push(...emitted.findings);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Action } from '../../model/request.ts';
 import type { ObjectPattern, Privilege } from '../../policy/policy.ts';
+import type { SqlDialect } from './dialect.ts';
 import type { SqlFinding, SqlPlanStep } from './plan-step.ts';
 import { columnPrivilegeFor, DEFINER_ACTIONS, privilegeFor } from './privilege-names.ts';
 import { escapePattern, isIdentifier, quoteIdentifier, quoteSchemaPattern } from './quote.ts';
@@ -21,8 +22,8 @@ const RESERVED_SCHEMAS = new Set([
 ]);
 
 /** The grants of one privilege to one role. With `as` they are on the view, not on the table. */
-export function emitPrivilege(role: string, privilege: Privilege): Emitted {
-  const emitter = new PrivilegeEmitter(role, privilege);
+export function emitPrivilege(role: string, privilege: Privilege, dialect: SqlDialect): Emitted {
+  const emitter = new PrivilegeEmitter(role, privilege, dialect);
   const objects: readonly ObjectPattern[] = privilege.as
     ? [{ type: 'table', ...privilege.as }]
     : privilege.objects;
@@ -40,8 +41,10 @@ class PrivilegeEmitter implements Emitted {
   readonly findings: SqlFinding[] = [];
   readonly #role: string;
   readonly #privilege: Privilege;
+  readonly #server: SqlDialect['server'];
 
-  constructor(role: string, privilege: Privilege) {
+  constructor(role: string, privilege: Privilege, { server }: SqlDialect) {
+    this.#server = server;
     this.#role = role;
     this.#privilege = privilege;
   }
@@ -96,7 +99,7 @@ class PrivilegeEmitter implements Emitted {
     const what = forColumns ? `single columns of ${objectText(object)}` : objectText(object);
     const schemaOnly = privilegeFor(action, 'schema') !== undefined && object.type === 'table';
     this.#refuse(
-      `MariaDB has no privilege for ${action} on ${what}.`,
+      `${this.#server} has no privilege for ${action} on ${what}.`,
       schemaOnly
         ? `Give it on ${object.schema}.*, or remove the action.`
         : 'Remove the action from this privilege.',

@@ -2,8 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { DataRole, ObjectPattern, Privilege } from '../../policy/policy.ts';
 
-/** MariaDB allows 128 characters; 64 hash bits keep two contents of one name apart. */
-const MAX_ROLE_NAME_LENGTH = 128;
+/** 64 bits keep two contents of one name apart. */
 const HASH_DIGITS = 16;
 /** A change in what is emitted for the same content must give another name, hence another role. */
 const EMITTER_VERSION = 1;
@@ -11,11 +10,15 @@ const EMITTER_VERSION = 1;
 /** The account that lends the roles on; it must be able to pass them on. */
 export const ROLE_ADMIN = "'postern_owner'@'localhost'";
 
-/** `pr_<namespace>.<role>_<hash>`: the base role of a DataRole's present content. */
-export function baseRoleName(role: DataRole): string {
+/**
+ * `pr_<namespace>.<role>_<hash>`: the base role of a DataRole's present content. The end of what is
+ * shown says more than its start, where there is room for a few characters only.
+ */
+export function baseRoleName(role: DataRole, limit: 128 | 32 = 128): string {
   const shown = role.id.replace(/[/#]/g, '.').replace(/[^A-Za-z0-9.-]/g, '-');
   const tail = `_${contentHash(roleContent(role))}`;
-  return `pr_${shown.slice(0, MAX_ROLE_NAME_LENGTH - 3 - tail.length)}${tail}`;
+  const room = limit - 3 - tail.length;
+  return `pr_${limit === 128 ? shown.slice(0, room) : shown.slice(-room)}${tail}`;
 }
 
 /** The account that owns one view; other columns or another table make another account. */

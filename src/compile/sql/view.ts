@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ObjectPattern, Privilege } from '../../policy/policy.ts';
+import type { SqlDialect } from './dialect.ts';
 import type { DesiredView, SqlFinding, SqlPlanStep } from './plan-step.ts';
 import {
   columnList,
@@ -18,7 +19,10 @@ import { ROLE_ADMIN, viewDefinerName } from './role-name.ts';
  * cannot reach the table, not even through HANDLER. It runs with the rights of a locked account of
  * its own, which holds exactly what the view hands on.
  */
-export function emitView(privilege: Privilege): Emitted & { readonly view?: DesiredView } {
+export function emitView(
+  privilege: Privilege,
+  dialect: SqlDialect,
+): Emitted & { readonly view?: DesiredView } {
   const { as, columns, rule } = privilege;
   const [table] = privilege.objects;
   const refuse = (message: string, remedy: string) => {
@@ -63,24 +67,22 @@ export function emitView(privilege: Privilege): Emitted & { readonly view?: Desi
           },
         ]),
   ];
+  // MariaDB shows the text of a view to whoever may read it, so that a change is seen.
+  const reader = {
+    ...step('view-reader', `GRANT SELECT ON ${quoteTable(view)} TO ${ROLE_ADMIN}`),
+    rights: objectRights(['SELECT'], view),
+  };
   return {
     view: { ...as, definer, rule, text: viewText(table, columns) },
     findings: [],
     steps: [
-      step(
-        'view-definer',
-        `CREATE USER IF NOT EXISTS ${account} IDENTIFIED VIA mysql_native_password USING 'invalid' ACCOUNT LOCK`,
-      ),
+      step('view-definer', dialect.locked(account)[0]),
       ...definerGrants.map(({ sql, rights }) => ({ ...step('view-definer', sql), rights })),
       step(
         'view',
         `CREATE OR REPLACE DEFINER=${account} SQL SECURITY DEFINER VIEW ${quoteTable(view)} AS SELECT ${selected} FROM ${quoteTable(table)}`,
       ),
-      // MariaDB shows the text of a view to whoever may read it, so that a change is seen.
-      {
-        ...step('view-reader', `GRANT SELECT ON ${quoteTable(view)} TO ${ROLE_ADMIN}`),
-        rights: objectRights(['SELECT'], view),
-      },
+      ...(dialect.viewTextNeedsSelect ? [reader] : []),
     ],
   };
 }

@@ -23,9 +23,13 @@ export type UpstreamRoute = Omit<
 
 const NO_SUCH_THREAD = 1094;
 
-/** `SET ROLE` with the name quoted: backticks doubled, so a name cannot end its own quotes. */
-export function setRoleSql(role: string): string {
-  return `/*postern*/ SET ROLE \`${role.replaceAll('`', '``')}\``;
+/**
+ * `SET ROLE` with the names quoted: backticks doubled, so a name cannot end its own quotes. MySQL
+ * activates several roles, with commas between them; no name of a role has one.
+ */
+export function setRoleSql(roles: string): string {
+  const names = roles.split(',').map((name) => `\`${name.replaceAll('`', '``')}\``);
+  return `/*postern*/ SET ROLE ${names.join(', ')}`;
 }
 
 /**

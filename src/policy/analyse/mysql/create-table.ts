@@ -54,6 +54,7 @@ function skipParentheses(cursor: Cursor): void {
 
 function atSource(cursor: Cursor): boolean {
   if (cursor.is('with') && (cursor.is('system', 1) || cursor.is('parser', 1))) return false;
-  if (cursor.is('as') || atQuery(cursor)) return true;
+  // MySQL: `CREATE TABLE a TABLE b`.
+  if (cursor.is('as') || cursor.is('table') || atQuery(cursor)) return true;
   return (cursor.is('ignore') || cursor.is('replace')) && !cursor.is('=', -1);
 }

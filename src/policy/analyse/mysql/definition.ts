@@ -60,6 +60,7 @@ function refuseOutside(cursor: Cursor): void {
   if (!cursor.isWord()) return;
   switch (cursor.word()) {
     case 'select':
+    case 'table':
       cursor.unexpected('a query was not expected');
       break;
     case 'data':

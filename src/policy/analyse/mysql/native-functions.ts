@@ -92,7 +92,7 @@ const MARIADB_ONLY = words(`
   encrypt json_compact json_detailed json_equals json_exists json_loose json_normalize json_query
   lengthb lpad_oracle ltrim_oracle master_gtid_wait median natural_sort_key nvl nvl2 old_password
   percentile_cont percentile_disc replace_oracle rownum rpad_oracle rtrim_oracle sformat
-  substr_oracle sys_guid to_char trim_oracle wsrep_last_seen_gtid wsrep_last_written_gtid
+  nextval lastval setval substr_oracle sys_guid to_char trim_oracle wsrep_last_seen_gtid wsrep_last_written_gtid
   wsrep_sync_wait_upto_gtid des_decrypt des_encrypt decode encode password json_array_intersect
   st_relate st_boundary st_isring st_pointonsurface area asbinary astext aswkb aswkt boundary
   buffer centroid convexhull crosses dimension disjoint endpoint envelope equals exteriorring
