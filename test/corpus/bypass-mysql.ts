@@ -8,7 +8,12 @@ const S = 'SELECT secret FROM vault.secrets';
 const T = 'TABLE vault.secrets';
 
 /** Functions that MariaDB has and MySQL has not: there the name is free for a stored one. */
-export const MYSQL_SETUP: readonly string[] = ['nvl', 'chr', 'encode', 'password', 'x'].map(
+const FREE_NAMES = [
+  ...['nvl', 'chr', 'encode', 'password', 'x', 'md5', 'sha1', 'nextval', 'id', 'period'],
+  // Grammar in MySQL: free when quoted, or behind a space.
+  ...['coalesce', 'format', 'week', 'sysdate', 'st_collect'],
+];
+export const MYSQL_SETUP: readonly string[] = FREE_NAMES.map(
   (name) =>
     `CREATE FUNCTION shop.\`${name}\`(a TEXT) RETURNS VARCHAR(100) READS SQL DATA RETURN (SELECT secret FROM vault.secrets LIMIT 1)`,
 );
@@ -139,6 +144,16 @@ export const MYSQL_BYPASS: readonly BypassAttempt[] = [
   { sql: 'USE shop; SELECT ENCODE(1)', note: 'encode is none' },
   { sql: 'USE shop; SELECT PASSWORD(1)', note: 'password is none' },
   { sql: 'USE shop; SELECT X(1)', note: 'x is none' },
+  { sql: 'USE shop; SELECT MD5(1)', note: 'md5 is none any more' },
+  { sql: 'USE shop; SELECT SHA1(1)', note: 'sha1 is none any more' },
+  { sql: 'USE shop; SELECT NEXTVAL(1)', note: 'nextval is none' },
+  { sql: 'USE shop; SELECT ID(1)', note: 'id is none' },
+  { sql: 'USE shop; SELECT PERIOD(1)', note: 'period is none' },
+  { sql: 'USE shop; SELECT `coalesce`(1)', note: 'quoted coalesce' },
+  { sql: 'USE shop; SELECT `format`(1)', note: 'quoted format' },
+  { sql: 'USE shop; SELECT `week`(1)', note: 'quoted week' },
+  { sql: 'USE shop; SELECT SYSDATE (1)', note: 'sysdate with a space' },
+  { sql: 'USE shop; SELECT ST_COLLECT (1)', note: 'st_collect with a space' },
   // Code on the server
   { sql: `CALL sys.execute_prepared_stmt('${S}')`, note: 'sys' },
   { sql: "CALL sys.create_synonym_db('vault', 'mine')", note: 'sys, synonyms' },

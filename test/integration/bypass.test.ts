@@ -66,7 +66,10 @@ describe('bypass attempts', () => {
   });
 
   it('of one statement', async () => {
-    for (const attempt of BYPASS) await court.judgeAttempt(attempt);
+    for (const attempt of BYPASS) {
+      await court.judgeAttempt(attempt);
+      await court.judgePrepared(attempt);
+    }
     await court.checkUntouched();
   });
 

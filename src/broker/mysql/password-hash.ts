@@ -29,7 +29,7 @@ function stored(salt: string, digest: string): string {
  * SHA-crypt with SHA-256, with a longer salt than elsewhere.
  * https://www.akkadia.org/drepper/SHA-crypt.txt
  */
-async function shaCrypt(password: Buffer, salt: Buffer): Promise<string> {
+export async function shaCrypt(password: Buffer, salt: Buffer): Promise<string> {
   const inner = sha256(password, salt, password);
   const parts = [password, salt, repeated(inner, password.length)];
   for (let bits = password.length; bits > 0; bits >>= 1) {

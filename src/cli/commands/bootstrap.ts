@@ -24,7 +24,9 @@ interface BootstrapOptions extends AdministratorOptions {
 export const registerBootstrap: RegisterCommand = (program, context, run) => {
   const command = program
     .command('bootstrap <target> [paths...]')
-    .description('prepare a MariaDB for leases: registry, procedures, broker account, roles');
+    .description(
+      'prepare a MariaDB or MySQL for leases: registry, procedures, broker account, roles',
+    );
   administratorOptions(command)
     .option('--print', 'print what would be run, and connect to nothing')
     .option('--fix', 'print the statements that remove rights every account has; run them yourself')

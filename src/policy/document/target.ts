@@ -82,7 +82,9 @@ const mysql = z
         password: material.describe('Its password.'),
       })
       .optional()
-      .describe('How plan and drift read the state of the server. Made by bootstrap.'),
+      .describe(
+        'How plan and drift read the state of the server. Made by bootstrap; not on MySQL yet.',
+      ),
     operators: z
       .array(text)
       .default([])

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Dialect } from './executable-comment.ts';
 
-// Measured on MariaDB 10.11: each name was called glued, spaced and quoted, with several argument
+// Measured on MariaDB 10.11 and MySQL 9.7: each name was called glued, spaced and quoted, with several argument
 // counts, and counted as native in a form only if no call fell through to a stored function.
 
 function words(text: string): ReadonlySet<string> {
@@ -85,14 +85,18 @@ const SPACE_SENSITIVE = words(`
   trim_oracle var_pop var_samp variance
 `);
 
-/** Names above that MySQL does not have: there they may be stored functions. */
+/**
+ * Names above that MySQL does not have: there they may be stored functions. 9.7 moved MD5 and SHA1
+ * to a component that need not be installed.
+ */
 const MARIADB_ONLY = words(`
   add_months binlog_gtid_pos chr column_add column_check column_create column_delete column_exists
   column_get column_json column_list concat_operator_oracle crc32c decode_histogram decode_oracle
   encrypt json_compact json_detailed json_equals json_exists json_loose json_normalize json_query
   lengthb lpad_oracle ltrim_oracle master_gtid_wait median natural_sort_key nvl nvl2 old_password
   percentile_cont percentile_disc replace_oracle rownum rpad_oracle rtrim_oracle sformat
-  nextval lastval setval substr_oracle sys_guid to_char trim_oracle wsrep_last_seen_gtid wsrep_last_written_gtid
+  nextval lastval setval checkpoint clob examined id ignored period raw slaves sql_cache varchar2
+  md5 sha sha1 substr_oracle sys_guid to_char trim_oracle wsrep_last_seen_gtid wsrep_last_written_gtid
   wsrep_sync_wait_upto_gtid des_decrypt des_encrypt decode encode password json_array_intersect
   st_relate st_boundary st_isring st_pointonsurface area asbinary astext aswkb aswkt boundary
   buffer centroid convexhull crosses dimension disjoint endpoint envelope equals exteriorring
@@ -107,12 +111,22 @@ const MARIADB_ONLY = words(`
   st_aswkt_oracle st_geometrycollectionfromtext_oracle
 `);
 
-/** Native in MySQL 8.0 and absent from MariaDB 10.11; from its manual, not measured. */
+/** Keywords of the grammar in MySQL, in the table of functions in MariaDB. */
+const MYSQL_KEYWORDS = words(`
+  coalesce collation database format json_value microsecond mod quarter row_count schema schemas week
+`);
+
+/** Native in MySQL only when `(` follows as it must. */
+const MYSQL_SPACE_SENSITIVE = words(`
+  st_collect sysdate
+`);
+
+/** Native in MySQL and absent from MariaDB 10.11. */
 const MYSQL_ONLY = words(`
   any_value bin_to_uuid format_bytes format_pico_time gtid_subset gtid_subtract
   json_schema_valid json_schema_validation_report json_storage_free json_storage_size
   mbrcoveredby mbrcovers ps_current_thread_id ps_thread_id random_bytes regexp_like roles_graphml
-  st_collect st_geohash st_isvalid st_latfromgeohash st_latitude st_longfromgeohash
+  st_geohash st_isvalid st_latfromgeohash st_latitude st_longfromgeohash
   st_longitude st_makeenvelope st_pointfromgeohash st_simplify st_swapxy st_transform st_validate
   statement_digest statement_digest_text uuid_to_bin wait_for_executed_gtid_set
 `);
@@ -127,6 +141,8 @@ export interface CallForm {
 export function isNativeCall(name: string, form: CallForm, dialect: Dialect): boolean {
   if (dialect === 'mysql') {
     if (MARIADB_ONLY.has(name)) return false;
+    if (MYSQL_SPACE_SENSITIVE.has(name)) return form.close && !form.quoted;
+    if (MYSQL_KEYWORDS.has(name)) return !form.quoted;
     if (MYSQL_ONLY.has(name)) return true;
   }
   if (TABLED.has(name)) return true;

@@ -1,0 +1,13 @@
+CREATE ROLE IF NOT EXISTS `pr_rders.reader_a2325ed3c63e6cd7`; -- Target/data/orders (policy.yaml:6)
+GRANT `pr_rders.reader_a2325ed3c63e6cd7` TO 'postern_owner'@'localhost' WITH ADMIN OPTION; -- Target/data/orders (policy.yaml:6)
+GRANT SELECT ON `shop`.* TO `pr_rders.reader_a2325ed3c63e6cd7`; -- Target/data/orders (policy.yaml:6)
+GRANT SELECT ON `log\_2026`.* TO `pr_rders.reader_a2325ed3c63e6cd7`; -- Target/data/orders (policy.yaml:6)
+CREATE ROLE IF NOT EXISTS `pr_er-of-orders_1ee336e9b55cc91b`; -- DataRole/data/writer-of-orders (policy.yaml:33)
+GRANT `pr_er-of-orders_1ee336e9b55cc91b` TO 'postern_owner'@'localhost' WITH ADMIN OPTION; -- DataRole/data/writer-of-orders (policy.yaml:33)
+GRANT INSERT, SELECT, UPDATE ON `shop`.`orders` TO `pr_er-of-orders_1ee336e9b55cc91b`; -- DataRole/data/writer-of-orders (policy.yaml:38)
+GRANT INSERT, SELECT, UPDATE ON `shop`.`order_lines` TO `pr_er-of-orders_1ee336e9b55cc91b`; -- DataRole/data/writer-of-orders (policy.yaml:38)
+GRANT INSERT, LOCK TABLES, CREATE TEMPORARY TABLES ON `log\_2026`.* TO `pr_er-of-orders_1ee336e9b55cc91b`; -- DataRole/data/writer-of-orders (policy.yaml:39)
+GRANT SELECT (`id`, `name`) ON `shop`.`staff` TO `pr_er-of-orders_1ee336e9b55cc91b`; -- DataRole/data/writer-of-orders (policy.yaml:40)
+GRANT EXECUTE ON PROCEDURE `shop`.`refund` TO `pr_er-of-orders_1ee336e9b55cc91b`; -- DataRole/data/writer-of-orders (policy.yaml:41)
+GRANT EXECUTE ON FUNCTION `shop`.`refund` TO `pr_er-of-orders_1ee336e9b55cc91b`; -- DataRole/data/writer-of-orders (policy.yaml:41)
+-- weaker at line 40: Columns of shop.staff without "as" are column grants: the proof counts the whole table as readable. Add "as: schema.view" to offer the columns through a definer view.
