@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { hash as digest } from 'node:crypto';
 import type { AuditEvent } from './record.ts';
 
 /** Version of the line format; a reader refuses what it does not know. */
@@ -51,15 +50,17 @@ export function linePrefix(stream: string): string {
   return `{"v":${RECORD_VERSION},"stream":"${stream}","seq":`;
 }
 
-/** One line without its newline, and the hash it ends in. */
-export function chainLine(
+/** What is hashed of the line behind `position`. */
+export function chainedText(
   prefix: string,
-  position: ChainPosition,
+  { seq, hash }: ChainPosition,
   time: string,
   eventFields: string,
-): { readonly line: string; readonly hash: string } {
-  const seq = position.seq + 1;
-  const body = `${prefix}${seq},"time":"${time}",${eventFields},"prev":"${position.hash}"`;
-  const hash = digest('sha256', body, 'hex');
-  return { line: `${body},"hash":"${hash}"}`, hash };
+): string {
+  return `${prefix}${seq + 1},"time":"${time}",${eventFields},"prev":"${hash}"`;
+}
+
+/** The rest of a line, without its newline. */
+export function hashSuffix(hash: string): string {
+  return `,"hash":"${hash}"}`;
 }

@@ -2,14 +2,9 @@
 import type { Clock, Timer } from '../model/clock.ts';
 import { problemText } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import {
-  CHAIN_START,
-  type ChainPosition,
-  chainLine,
-  linePrefix,
-  type StreamPosition,
-} from './chain.ts';
+import { CHAIN_START, type ChainPosition, linePrefix, type StreamPosition } from './chain.ts';
 import type { Disk } from './disk.ts';
+import { LineBatch } from './line-batch.ts';
 import { Outage } from './outage.ts';
 import type { AuditEvent, AuditLog, NewEvent } from './record.ts';
 import { Reserve } from './reserve.ts';
@@ -52,6 +47,7 @@ export class FileLog implements AuditLog {
   readonly #options: FileLogOptions;
   readonly #prefix: string;
   readonly #reserve: Reserve;
+  readonly #lines = new LineBatch();
   #segment: Segment;
   #segmentOpenedAt: number;
   #position: ChainPosition = CHAIN_START;
@@ -151,13 +147,11 @@ export class FileLog implements AuditLog {
   #write(entries: readonly Entry[]): void {
     const time = new Date(this.#options.clock.now()).toISOString();
     let position = this.#position;
-    let text = '';
+    this.#lines.clear();
     for (const entry of entries) {
-      const { line, hash } = chainLine(this.#prefix, position, time, entry.fields);
-      position = { seq: position.seq + 1, hash };
-      text += `${line}\n`;
+      position = this.#lines.add(this.#prefix, position, time, entry.fields);
     }
-    const bytes = Buffer.from(text, 'utf8');
+    const { bytes } = this.#lines;
     this.#rotateWhenDue(bytes.length);
     this.#appendToSegment(bytes);
     this.#position = position;

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { intentOf, outcomeOf, sessionOf } from '../../test/support/audit-events.ts';
 import { memorySource } from '../../test/support/memory-audit.ts';
-import { CHAIN_START, type ChainPosition, chainLine, linePrefix } from './chain.ts';
+import { CHAIN_START, type ChainPosition, linePrefix } from './chain.ts';
+import { LineBatch } from './line-batch.ts';
 import { readRecords } from './read.ts';
 import type { AuditEvent } from './record.ts';
 import { findStory, type SearchFilter, search } from './search.ts';
@@ -18,14 +19,12 @@ function stream(name: string, segments: readonly (readonly [number, AuditEvent])
   let position: ChainPosition = CHAIN_START;
   for (const segment of segments) {
     const file = `${name}/${String(position.seq + 1).padStart(12, '0')}.jsonl`;
-    let text = '';
+    const lines = new LineBatch();
     for (const [minute, event] of segment) {
       const time = new Date(Date.UTC(2027, 0, 1, 0, minute)).toISOString();
-      const { line, hash } = chainLine(linePrefix(name), position, time, serialiseEvent(event));
-      position = { seq: position.seq + 1, hash };
-      text += `${line}\n`;
+      position = lines.add(linePrefix(name), position, time, serialiseEvent(event));
     }
-    files.set(file, Buffer.from(text));
+    files.set(file, Buffer.from(lines.bytes));
   }
   return files;
 }

@@ -33,6 +33,8 @@ export interface Rights {
   readonly unsure: readonly MatchedGrant[];
   /** By the set of allowing grants; filled as decisions need them. */
   readonly combinations: Map<number | string, Combination>;
+  /** One per grant, for the decision that is being made: making it each time is half of its cost. */
+  readonly flags: Uint8Array;
 }
 
 /** Everything static about (principal, target) under one revision, before `when` and `expires`. */

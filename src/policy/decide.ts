@@ -81,7 +81,8 @@ export class DecisionEngine {
         a.grant.targets.size - b.grant.targets.size ||
         (a.grant.rule.name < b.grant.rule.name ? -1 : 1),
     );
-    return { principal, grants, denies, unsure, combinations: new Map() };
+    const flags = new Uint8Array(grants.length);
+    return { principal, grants, denies, unsure, combinations: new Map(), flags };
   }
 
   #matched(grant: Grant, target: Target): MatchedGrant | undefined {
@@ -144,19 +145,16 @@ export function decideRequest(
   surroundings: Surroundings,
 ): Decision {
   const { policy, target } = access;
-  return observed(
-    target,
-    forAll(access.rights, (rights) => judgeRequest(rights, policy, target, question, surroundings)),
-  );
+  const judge = (rights: Rights) => judgeRequest(rights, policy, target, question, surroundings);
+  return observed(target, forAll(access.rights, judge));
 }
 
 /** Who acts for another needs the right itself and from the other: both decide, both restrain. */
 function forAll(all: readonly Rights[], judge: (rights: Rights) => Decision): Decision {
-  const [own, ...others] = all as readonly [Rights, ...Rights[]];
-  let decision = judge(own);
-  for (const rights of others) {
+  let decision = judge(all[0] as Rights);
+  for (let index = 1; index < all.length; index++) {
     if (decision.effect === 'deny') return decision;
-    const other = judge(rights);
+    const other = judge(all[index] as Rights);
     if (other.effect === 'deny') return other;
     const serviceClass = decision.serviceClass ?? other.serviceClass;
     decision = {

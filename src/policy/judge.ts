@@ -62,8 +62,8 @@ function ruledOut(rights: Rights, target: Target, surroundings: Surroundings): D
 }
 
 /**
- * One flag per grant: 1 when it is active and covers a need (or there are none). Undefined when
- * some need is covered by no active grant, or nothing is active.
+ * One flag per grant, valid until the next decision: 1 when it is active and covers a need (or there
+ * are none). Undefined when some need is covered by no active grant, or nothing is active.
  */
 function allowingGrants(
   rights: Rights,
@@ -71,8 +71,8 @@ function allowingGrants(
   surroundings: Surroundings,
   needs: readonly Need[],
 ): Uint8Array | undefined {
-  const { grants } = rights;
-  const flags = new Uint8Array(grants.length);
+  const { flags } = rights;
+  flags.fill(0);
   if (needs.length === 0) {
     return markAllowing(flags, rights, target, surroundings, undefined) ? flags : undefined;
   }

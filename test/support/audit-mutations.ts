@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { chainLine, HASH_SUFFIX_LENGTH, linePrefix, PREV_LENGTH } from '../../src/audit/chain.ts';
+import { HASH_SUFFIX_LENGTH, linePrefix, PREV_LENGTH } from '../../src/audit/chain.ts';
 import { HEADS_FILE } from '../../src/audit/heads.ts';
+import { LineBatch } from '../../src/audit/line-batch.ts';
 import { parseLine } from '../../src/audit/read.ts';
 
 export type Files = Map<string, Buffer>;
@@ -255,9 +256,9 @@ function chainAgain(files: Files, stream: string, from: string): void {
       const start = linePrefix(stream);
       const rest = line.slice(line.indexOf(',"event"') + 1);
       const fields = rest.slice(0, rest.length - HASH_SUFFIX_LENGTH - PREV_LENGTH - 1);
-      const next = chainLine(start, { ...position, seq: seq - 1 }, record.time, fields);
-      position = { seq, hash: next.hash };
-      return `${next.line}\n`;
+      const batch = new LineBatch();
+      position = batch.add(start, { ...position, seq: seq - 1 }, record.time, fields);
+      return Buffer.from(batch.bytes).toString();
     });
     files.set(path, Buffer.from(again.join('')));
   }

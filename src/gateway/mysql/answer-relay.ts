@@ -13,7 +13,7 @@ import { type ResponseKind, ResponseWalker } from '../../wire/mysql/response-wal
 import { decodeSessionTrack } from '../../wire/mysql/session-track.ts';
 import type { SessionState } from './session-state.ts';
 
-/** Header, two one-byte numbers, status, warnings. */
+/** Header, two one-byte numbers, status, warnings: an OK without text or session state. */
 const BARE_OK_BYTES = 7;
 
 /** What follows the bytes of an answer. */
@@ -156,16 +156,22 @@ export class AnswerRelay {
   #end(bytes: Buffer, lastAt: number): void {
     if (this.#muted) return this.#observer.ended(bytes.subarray(lastAt), 0);
     this.sentBytes += bytes.length;
-    if (this.walker.terminal !== 'ok') return this.#observer.ended(bytes, lastAt);
+    if (this.walker.terminal !== 'ok' || this.#isBare(bytes.length - lastAt)) {
+      return this.#observer.ended(bytes, lastAt);
+    }
     const packet = bytes.subarray(lastAt);
     const last = this.#withoutTracking(packet);
     const whole = last === packet ? bytes : Buffer.concat([bytes.subarray(0, lastAt), last]);
     this.#observer.ended(whole, lastAt);
   }
 
-  /** An OK of this length has neither text nor session state. */
+  /** Whether an OK of so many bytes, header included, goes on as it is. */
+  #isBare(bytes: number): boolean {
+    return this.#tracked || bytes <= HEADER_BYTES + BARE_OK_BYTES;
+  }
+
   #withoutTracking(packet: Buffer): Buffer {
-    if (this.#tracked || packet.length <= HEADER_BYTES + BARE_OK_BYTES) return packet;
+    if (this.#isBare(packet.length)) return packet;
     const ok = decodeOk(packet.subarray(HEADER_BYTES), this.#upstream);
     return frame(encodeOk(ok, this.#downstream), sequenceOf(packet));
   }

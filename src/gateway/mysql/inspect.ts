@@ -21,7 +21,7 @@ import { DIAGNOSTICS_MODE, readsDiagnostics } from './diagnostics.ts';
 import { parseKill } from './kill.ts';
 import type { PreparedStatement, PreparedStatements } from './prepared-statements.ts';
 import type { QueryAttributes } from './query-attributes.ts';
-import type { SessionState } from './session-state.ts';
+import { readingOf, type SessionState } from './session-state.ts';
 import type { StatementCache } from './statements.ts';
 
 /** One command of the principal, understood: what is asked, and what the audit says about it. */
@@ -149,13 +149,15 @@ export class Inspector {
 
   #statement(row: CommandRow, text: Buffer): Inspection {
     const { schema } = this.#state;
-    const mode = this.#state.mode ?? (readsDiagnostics(text) ? DIAGNOSTICS_MODE : undefined);
-    if (!mode) {
+    const reading =
+      this.#state.reading ??
+      (readsDiagnostics(text) ? readingOf(DIAGNOSTICS_MODE, schema) : undefined);
+    if (!reading) {
       const detail =
         'how the target reads statements is unknown (session tracking is off or contradicts itself); reset the connection';
       return refused(row, 'session-state-unknown', detail);
     }
-    const known = this.#statements.get(text, mode, schema);
+    const known = this.#statements.get(text, reading);
     if (known.question.kind === 'kill-query' && !known.question.refusal) {
       const kill = row.name === 'COM_QUERY' ? parseKill(text.toString('latin1')) : undefined;
       if (kill) return killing(row, kill, this.#statements);

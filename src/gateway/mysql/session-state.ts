@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LexerMode } from '../../policy/analyse/analysis.ts';
+import { type LexerMode, lexerModeKey } from '../../policy/analyse/analysis.ts';
 import {
   SERVER_STATUS_ANSI_QUOTES,
   SERVER_STATUS_IN_TRANS,
@@ -30,6 +30,19 @@ export function schemaIn(row: StateRow): string | undefined {
   return hex ? Buffer.from(hex, 'hex').toString('utf8') : undefined;
 }
 
+/** How a statement is read: all that its meaning depends on besides its bytes. */
+export interface Reading {
+  readonly mode: LexerMode;
+  /** The default schema. */
+  readonly schema: string | undefined;
+  /** The same in equal readings and in no others. */
+  readonly key: string;
+}
+
+export function readingOf(mode: LexerMode, schema: string | undefined): Reading {
+  return { mode, schema, key: `${lexerModeKey(mode)}\0${schema ?? ''}` };
+}
+
 /**
  * How the target will read the next statement, learnt only from what the target says: session
  * tracking, the status flags of every answer, and a direct question after login, reset and CALL
@@ -47,6 +60,7 @@ export class SessionState {
   readonly #flagsOfLexer: number;
   #mode: LexerMode | undefined;
   #modeKnown = false;
+  #reading: Reading | undefined;
 
   /** MariaDB tells ANSI_QUOTES in the status flags, MySQL does not. */
   constructor(flagsAnsiQuotes: boolean) {
@@ -100,6 +114,16 @@ export class SessionState {
       this.#modeKnown = true;
     }
     return this.#mode;
+  }
+
+  /** Undefined while the mode is. */
+  get reading(): Reading | undefined {
+    const { mode, schema } = this;
+    if (!mode) return undefined;
+    if (this.#reading?.mode !== mode || this.#reading.schema !== schema) {
+      this.#reading = readingOf(mode, schema);
+    }
+    return this.#reading;
   }
 
   /**

@@ -4,10 +4,31 @@ import { mayBeQuoted, statementText } from '../../audit/statement-text.ts';
 import { boundedTags, traceparentFrom } from '../../audit/trace-context.ts';
 import type { DenialReason } from '../../model/decision.ts';
 import { objectText } from '../../model/request.ts';
-import { type Analysis, type LexerMode, lexerModeKey } from '../../policy/analyse/analysis.ts';
+import type { Analysis } from '../../policy/analyse/analysis.ts';
 import { analyseMysql } from '../../policy/analyse/mysql/analyse.ts';
 import type { Target } from '../../policy/policy.ts';
 import type { Account, Question } from '../request.ts';
+import type { Reading } from './session-state.ts';
+
+/** By reading and then by text: one key of both would have to be put together for each request. */
+class Generation {
+  size = 0;
+  readonly #byReading = new Map<string, Map<string, KnownStatement>>();
+
+  get(reading: Reading, text: string): KnownStatement | undefined {
+    return this.#byReading.get(reading.key)?.get(text);
+  }
+
+  add(reading: Reading, text: string, known: KnownStatement): void {
+    let texts = this.#byReading.get(reading.key);
+    if (!texts) {
+      texts = new Map();
+      this.#byReading.set(reading.key, texts);
+    }
+    texts.set(text, known);
+    this.size += 1;
+  }
+}
 
 /** One statement text under one lexer mode and default schema: question and account, made once. */
 export interface KnownStatement {
@@ -27,8 +48,8 @@ export class StatementCache {
   #target: Target;
   readonly #capacity: number;
   readonly #keys: HashKeys;
-  #young = new Map<string, KnownStatement>();
-  #old = new Map<string, KnownStatement>();
+  #young = new Generation();
+  #old = new Generation();
 
   constructor(target: Target, capacity: number, keys: HashKeys) {
     this.#target = target;
@@ -39,24 +60,24 @@ export class StatementCache {
   /** The Target as it is declared now; what was kept under another setting of its audit is not. */
   follow(target: Target): void {
     if (JSON.stringify(target.audit) !== JSON.stringify(this.#target.audit)) {
-      this.#young = new Map();
-      this.#old = new Map();
+      this.#young = new Generation();
+      this.#old = new Generation();
     }
     this.#target = target;
   }
 
   /** `text` is the statement's bytes, which are only read during the call. */
-  get(text: Buffer, mode: LexerMode, schema: string | undefined): KnownStatement {
-    if (text.length > LONGEST_KEPT_BYTES) return this.#analyse(text, mode, schema);
-    const key = `${lexerModeKey(mode)}\0${schema ?? ''}\0${text.toString('latin1')}`;
-    const young = this.#young.get(key);
+  get(text: Buffer, reading: Reading): KnownStatement {
+    if (text.length > LONGEST_KEPT_BYTES) return this.#analyse(text, reading);
+    const key = text.toString('latin1');
+    const young = this.#young.get(reading, key);
     if (young) return young;
-    const known = this.#old.get(key) ?? this.#analyse(text, mode, schema);
+    const known = this.#old.get(reading, key) ?? this.#analyse(text, reading);
     if (this.#young.size >= this.#capacity / 2) {
       this.#old = this.#young;
-      this.#young = new Map();
+      this.#young = new Generation();
     }
-    this.#young.set(key, known);
+    this.#young.add(reading, key, known);
     return known;
   }
 
@@ -73,7 +94,7 @@ export class StatementCache {
     return { ...account, parametersHash: this.#keys.hash(parameters) };
   }
 
-  #analyse(text: Buffer, mode: LexerMode, schema: string | undefined): KnownStatement {
+  #analyse(text: Buffer, { mode, schema }: Reading): KnownStatement {
     const { system, audit } = this.#target;
     const caseInsensitiveNames = 'caseInsensitiveNames' in system && system.caseInsensitiveNames;
     const analysis = analyseMysql(text, mode, schema, {

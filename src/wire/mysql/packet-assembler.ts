@@ -158,9 +158,12 @@ export class PacketAssembler {
   #take(count: number): Buffer {
     if (count === 0) return NOTHING;
     const front = this.#front(count);
-    if (front.length > count) this.#chunks[0] = front.subarray(count);
-    else this.#chunks.shift();
     this.#bufferedBytes -= count;
+    if (front.length === count) {
+      this.#chunks.shift();
+      return front;
+    }
+    this.#chunks[0] = front.subarray(count);
     return front.subarray(0, count);
   }
 
