@@ -35,6 +35,8 @@ export class PacketAssembler {
   /** Whole packets of the current message seen so far, headers included, and their count. */
   #scannedBytes = 0;
   #scannedPackets = 0;
+  /** Where the packet behind them ends, once its header was read; else 0. */
+  #packetEnd = 0;
   #sequence = 0;
   /** While streaming: bytes of the current packet not yet given out, and whether more follow it. */
   #partBytes = 0;
@@ -50,7 +52,9 @@ export class PacketAssembler {
    * message of several packets it changes nothing: that one has started.
    */
   expectSequence(sequence: number): void {
-    if (this.#scannedPackets === 0) this.#sequence = sequence & 0xff;
+    if (this.#scannedPackets > 0 || this.#sequence === (sequence & 0xff)) return;
+    this.#sequence = sequence & 0xff;
+    this.#packetEnd = 0;
   }
 
   get bufferedBytes(): number {
@@ -76,19 +80,42 @@ export class PacketAssembler {
   next(maxPayloadBytes: number): Message | 'too-large' | undefined {
     for (;;) {
       const headerEnd = this.#scannedBytes + HEADER_BYTES;
-      if (this.#bufferedBytes < headerEnd) return undefined;
-      const head = this.#front(headerEnd);
-      const length = head.readUIntLE(this.#scannedBytes, 3);
-      this.#checkSequence(head.readUInt8(this.#scannedBytes + 3));
-      const packetEnd = headerEnd + length;
+      if (this.#packetEnd === 0) {
+        if (this.#bufferedBytes < headerEnd) return undefined;
+        const header = this.#uint32At(this.#scannedBytes);
+        this.#checkSequence(header >>> 24);
+        this.#packetEnd = headerEnd + (header & MAX_PACKET_BYTES);
+      }
+      const packetEnd = this.#packetEnd;
       const payloadBytes = packetEnd - (this.#scannedPackets + 1) * HEADER_BYTES;
       if (payloadBytes > maxPayloadBytes) return 'too-large';
       if (this.#bufferedBytes < packetEnd) return undefined;
       this.#sequence = (this.#sequence + 1) & 0xff;
       this.#scannedBytes = packetEnd;
       this.#scannedPackets++;
-      if (length < MAX_PACKET_BYTES) return this.#takeMessage();
+      this.#packetEnd = 0;
+      if (packetEnd - headerEnd < MAX_PACKET_BYTES) return this.#takeMessage();
     }
+  }
+
+  /** Little-endian, as a packet header is; leaves the chunks apart, which may be a large message. */
+  #uint32At(offset: number): number {
+    let index = 0;
+    let at = offset;
+    let chunk = this.#chunks[0] ?? NOTHING;
+    const next = () => {
+      at -= chunk.length;
+      index++;
+      chunk = this.#chunks[index] ?? NOTHING;
+    };
+    while (at >= chunk.length) next();
+    if (at + 4 <= chunk.length) return chunk.readUInt32LE(at);
+    let value = 0;
+    for (let byte = 0; byte < 4; byte++, at++) {
+      while (at >= chunk.length) next();
+      value |= chunk.readUInt8(at) << (8 * byte);
+    }
+    return value >>> 0;
   }
 
   /** Up to `count` buffered bytes of the current message's payload, to decide how to take it. */
@@ -103,8 +130,7 @@ export class PacketAssembler {
    */
   stream(): MessagePart {
     let end = this.#scannedBytes;
-    this.#scannedBytes = 0;
-    this.#scannedPackets = 0;
+    this.#forgetScan();
     for (;;) {
       const inside = Math.min(this.#partBytes, this.#bufferedBytes - end);
       end += inside;
@@ -126,8 +152,7 @@ export class PacketAssembler {
 
   /** Everything not yet given out, e.g. the TLS hello behind an SSLRequest; empties the buffer. */
   leftover(): Buffer {
-    this.#scannedBytes = 0;
-    this.#scannedPackets = 0;
+    this.#forgetScan();
     return this.#take(this.#bufferedBytes);
   }
 
@@ -171,9 +196,14 @@ export class PacketAssembler {
     const single = this.#scannedPackets === 1;
     const framed = this.#take(this.#scannedBytes);
     const payload = single ? framed.subarray(HEADER_BYTES) : withoutHeaders(framed);
+    this.#forgetScan();
+    return { payload, framed, nextSequence: this.#sequence };
+  }
+
+  #forgetScan(): void {
     this.#scannedBytes = 0;
     this.#scannedPackets = 0;
-    return { payload, framed, nextSequence: this.#sequence };
+    this.#packetEnd = 0;
   }
 }
 

@@ -27,6 +27,8 @@ class Lexer {
   readonly #dialect: Dialect;
   readonly #utf8: boolean;
   #at = 0;
+  /** Of the next backslash in a string, as far as it was looked for. */
+  #escape = -1;
   #inExecutable = false;
   /** After `identifier.` the server reads an identifier whatever it looks like. */
   #identifierNext = false;
@@ -299,16 +301,28 @@ class Lexer {
    */
   #stringEnd(open: number, quote: number): number {
     const source = this.#source;
-    const escapes = !this.#mode.noBackslashEscapes;
-    for (let end = open + 1; end < source.length; end++) {
-      const code = source.charCodeAt(end);
-      if (code === 0x5c && escapes) end++;
-      else if (code === quote) {
-        if (source.charCodeAt(end + 1) !== quote) return end + 1;
-        end++;
-      }
+    const mark = quote === 0x27 ? "'" : '"';
+    let at = open + 1;
+    let close = source.indexOf(mark, at);
+    while (close >= 0) {
+      const escape = this.#nextEscape(at);
+      if (escape < close) at = escape + 2;
+      else if (source.charCodeAt(close + 1) === quote) at = close + 2;
+      else return close + 1;
+      if (close < at) close = source.indexOf(mark, at);
     }
     return refuse('unparsed', 'a string is not closed');
+  }
+
+  /** The first backslash from `at` on that takes the byte behind it out of its meaning. */
+  #nextEscape(at: number): number {
+    if (this.#mode.noBackslashEscapes) return Number.POSITIVE_INFINITY;
+    // Looked for once, however many strings there are before it.
+    if (this.#escape < at) {
+      const found = this.#source.indexOf('\\', at);
+      this.#escape = found < 0 ? Number.POSITIVE_INFINITY : found;
+    }
+    return this.#escape;
   }
 
   #quotedIdentifier(quote: number): void {
