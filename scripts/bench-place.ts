@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { TlsChoice } from '../src/target/mysql/login.ts';
 import { bootstrapAsRoot } from '../test/support/bootstrap.ts';
 import { freePort } from '../test/support/free-port.ts';
@@ -159,6 +160,7 @@ async function routesOf(
     { mode: 'in', to: world.mariadb.port },
   ]);
   const edges = await edgesOf(world, gateway, children);
+  const bare = await startBareRelay(world, children);
   const pid = gateway.child.pid ?? 0;
   const token = world.token('bench', ['bench']);
   const plain = await ticket(world, token, 'plain');
@@ -172,6 +174,7 @@ async function routesOf(
   const plans: Omit<Route, 'directory'>[] = [
     { name: 'direct', ...direct },
     { name: 'haproxy', ...haproxy },
+    { name: 'node', ...account, port: bare.port, proxy: bare.pid },
     { name: 'postern', ...plain, port: gateway.port('plain'), proxy: pid },
     { name: 'direct-tls', ...direct, ...database },
     { name: 'haproxy-tls', ...haproxy, ...database },
@@ -266,6 +269,17 @@ ${sections.join('\n')}
     await until(() => accepts(port), 10_000, `HAProxy (${name}) listens`);
   }
   return { ports, pid: proxy.pid ?? 0 };
+}
+
+/** What Node costs in any case; see the script. */
+async function startBareRelay(world: World, children: ChildProcess[]) {
+  const program = fileURLToPath(new URL('./bench-bare-relay.js', import.meta.url));
+  const { port } = world.mariadb;
+  const words = [program, `${port}`, `${availableParallelism()}`, world.directory];
+  const relay = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.push(relay);
+  const [printed] = (await once(relay.stdout, 'data')) as [Buffer];
+  return { port: Number(printed.toString()), pid: relay.pid ?? 0 };
 }
 
 function accepts(port: number): Promise<boolean> {

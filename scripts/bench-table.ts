@@ -11,9 +11,21 @@ interface Row {
 }
 
 const GROUPS = [
-  { title: 'plain', direct: 'direct', haproxy: 'haproxy', postern: 'postern' },
-  { title: 'mTLS', direct: 'direct-tls', haproxy: 'haproxy-tls', postern: 'postern-tls' },
-  { title: 'mTLS first', direct: undefined, haproxy: 'haproxy-mtls', postern: 'postern-mtls' },
+  { title: 'plain', direct: 'direct', haproxy: 'haproxy', bare: 'node', postern: 'postern' },
+  {
+    title: 'mTLS',
+    direct: 'direct-tls',
+    haproxy: 'haproxy-tls',
+    bare: undefined,
+    postern: 'postern-tls',
+  },
+  {
+    title: 'mTLS first',
+    direct: undefined,
+    haproxy: 'haproxy-mtls',
+    bare: undefined,
+    postern: 'postern-mtls',
+  },
 ] as const;
 
 /** The one table that `make bench` prints. */
@@ -22,8 +34,8 @@ export class BenchTable {
 
   row(what: string, compared: Compared, figure: (route: string) => number | undefined): void {
     const figures: Record<string, number> = {};
-    for (const { direct, haproxy, postern } of GROUPS) {
-      for (const name of [direct, haproxy, postern]) {
+    for (const { direct, haproxy, bare, postern } of GROUPS) {
+      for (const name of [direct, haproxy, bare, postern]) {
         const value = name === undefined ? undefined : figure(name);
         if (name !== undefined && value !== undefined) figures[name] = value;
       }
@@ -33,16 +45,18 @@ export class BenchTable {
 
   /** Markdown. */
   print(): string {
-    const head = GROUPS.flatMap(({ title, direct }) => [
+    const head = GROUPS.flatMap(({ title, direct, bare }) => [
       ...(direct === undefined ? [] : [`${title}: direct`]),
       `${title}: HAProxy`,
+      ...(bare === undefined ? [] : [`${title}: bare Node relay`]),
       `${title}: Postern`,
       'compared',
     ]);
     const lines = this.rows.map(({ what, compared, figures }) => {
-      const cells = GROUPS.flatMap(({ direct, haproxy, postern }) => [
+      const cells = GROUPS.flatMap(({ direct, haproxy, bare, postern }) => [
         ...(direct === undefined ? [] : [text(figures[direct])]),
         text(figures[haproxy]),
+        ...(bare === undefined ? [] : [text(figures[bare])]),
         text(figures[postern]),
         comparison(compared, figures[direct ?? ''], figures[haproxy], figures[postern]),
       ]);

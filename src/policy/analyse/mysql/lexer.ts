@@ -305,8 +305,8 @@ class Lexer {
     let at = open + 1;
     let close = source.indexOf(mark, at);
     while (close >= 0) {
-      const escape = this.#nextEscape(at);
-      if (escape < close) at = escape + 2;
+      const backslash = this.#nextEscape(at);
+      if (backslash < close) at = backslash + 2;
       else if (source.charCodeAt(close + 1) === quote) at = close + 2;
       else return close + 1;
       if (close < at) close = source.indexOf(mark, at);
