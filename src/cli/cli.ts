@@ -12,6 +12,7 @@ import { registerConnect } from './commands/connect.ts';
 import { registerDiff } from './commands/diff.ts';
 import { registerDrift } from './commands/drift.ts';
 import { registerExplain } from './commands/explain.ts';
+import { registerImport } from './commands/import.ts';
 import { registerInit } from './commands/init.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerRender } from './commands/render.ts';
@@ -24,6 +25,7 @@ import { registerWhoami } from './commands/whoami.ts';
 /** In the order in which a newcomer meets them. */
 const COMMANDS: readonly RegisterCommand[] = [
   registerInit,
+  registerImport,
   registerCheck,
   registerRender,
   registerBootstrap,

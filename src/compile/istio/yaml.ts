@@ -16,6 +16,11 @@ export function artifactYaml(artifact: Artifact): string {
   return `${[...comment(rules, ''), ...mappingLines(whole, '')].join('\n')}\n`;
 }
 
+/** Any mapping as one YAML document that reads the same under YAML 1.1 and 1.2. */
+export function mappingYaml(mapping: Mapping): string {
+  return `${mappingLines(mapping, '').join('\n')}\n`;
+}
+
 function mappingLines(mapping: Mapping, indent: string): readonly string[] {
   return Object.entries(mapping).flatMap(([key, value]) => {
     const name = `${indent}${scalar(key)}:`;

@@ -12,12 +12,11 @@ export const LEASE_BINDING = (type: string, issuer: string, subject: string) =>
   `SHA2(CONCAT_WS(CHAR(10), IFNULL(${type}, 0), IFNULL(${issuer}, ''), IFNULL(${subject}, '')), 256)`;
 
 /**
- * Everything about access that the server holds, as rows of (part, JSON array). One statement: the
- * grant tables are locked together, so no half of a GRANT is seen. The tables are read and not SHOW
- * GRANTS, whose text depends on sql_mode and on names that contain its own words. Hashes of
- * passwords stay inside: of a lease's only whether it is the one that was lent.
+ * Everything about access that a server holds, registry or not, as rows of (part, JSON array). One
+ * statement: the grant tables are locked together, so no half of a GRANT is seen. The tables are
+ * read and not SHOW GRANTS, whose text depends on sql_mode and on names that contain its own words.
  */
-export const OBSERVED_STATE = `SELECT 'account' AS part, JSON_ARRAY(g.User, g.Host, JSON_KEYS(g.Priv),
+export const SERVER_STATE = `SELECT 'account' AS part, JSON_ARRAY(g.User, g.Host, JSON_KEYS(g.Priv),
       ${priv('access')}, ${priv('is_role')}, ${priv('account_locked')}, ${priv('plugin')},
       JSON_EXISTS(g.Priv, '$.auth_or'), ${priv('default_role')}, ${priv('ssl_type')},
       ${priv('x509_issuer')}, ${priv('x509_subject')}) AS fact
@@ -41,7 +40,13 @@ export const OBSERVED_STATE = `SELECT 'account' AS part, JSON_ARRAY(g.User, g.Ho
     WHERE v.TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')
   UNION ALL SELECT 'routine', JSON_ARRAY(CONCAT(p.type, ''), p.db, p.name,
       CONVERT(p.definer USING utf8mb4), CONCAT(p.security_type, ''), SHA2(p.body, 256))
-    FROM mysql.proc p WHERE p.db NOT IN ('mysql', 'sys')
+    FROM mysql.proc p WHERE p.db NOT IN ('mysql', 'sys')`;
+
+/**
+ * The same, and what Postern wrote down about its own. Hashes of passwords stay inside: of a
+ * lease's only whether it is the one that was lent.
+ */
+export const OBSERVED_STATE = `${SERVER_STATE}
   UNION ALL SELECT 'meta', JSON_ARRAY(m.name, m.value) FROM postern.meta m
   UNION ALL SELECT 'broker', JSON_ARRAY(b.name, b.target, CONCAT(b.transport, ''))
     FROM postern.broker b
@@ -54,3 +59,12 @@ export const OBSERVED_STATE = `SELECT 'account' AS part, JSON_ARRAY(g.User, g.Ho
       l.binding_mark = ${LEASE_BINDING(priv('ssl_type'), priv('x509_issuer'), priv('x509_subject'))})
     FROM postern.lease l LEFT JOIN postern.instance i ON i.id = l.instance
     LEFT JOIN mysql.global_priv g ON g.User = l.account AND g.Host = '%'`;
+
+/** Limits of accounts, null where there is none: (user, host, and in the order of their names). */
+export const ACCOUNT_LIMITS = `SELECT g.User, g.Host, ${priv('max_user_connections')},
+    ${priv('max_statement_time')}, ${priv('max_questions')}, ${priv('max_updates')},
+    ${priv('max_connections')}
+  FROM mysql.global_priv g ORDER BY g.User, g.Host`;
+
+export const SCHEMA_NAMES =
+  'SELECT SCHEMA_NAME FROM information_schema.SCHEMATA ORDER BY SCHEMA_NAME';

@@ -20,7 +20,7 @@ const ACCOUNT_KEYS = new Set([
   'ssl_cipher',
   'x509_issuer',
   'x509_subject',
-  'max_queries',
+  'max_questions',
   'max_updates',
   'max_connections',
   'max_user_connections',

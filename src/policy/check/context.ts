@@ -26,6 +26,8 @@ export interface ShapedDocuments {
   /** True when `id` (`name` or `namespace/name`) is declared with faults. */
   isFaulty(kind: Kind, id: string): boolean;
   hasFaulty(kind: Kind): boolean;
+  /** Names of all, as rules are called: `Grant/data/orders`. */
+  rules(): readonly string[];
   /** For a document whose fault was found only now. */
   markFaulty(document: ShapedDocument): void;
 }

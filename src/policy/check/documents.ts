@@ -38,6 +38,7 @@ export function readDocuments(
     of: <K extends Kind>(kind: K) => (byKind.get(kind) ?? []) as unknown as ShapedDocument<K>[],
     isFaulty: (kind, id) => faulty.has(`${kind} ${id}`),
     hasFaulty: (kind) => faulty.has(kind),
+    rules: () => [...byKind.values()].flat().map(({ rule }) => rule.name),
     markFaulty: (document) => markFaulty(document.parsed.root),
   };
 }
