@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
@@ -19,6 +20,21 @@ const SETTINGS = 'lease: {idle: 1s}\n';
 const SQL = `CREATE PROCEDURE shop.slow() SQL SECURITY DEFINER SELECT SLEEP(30);
 CREATE TABLE shop.a_b (id INT); CREATE DATABASE sh_p; CREATE DATABASE shxp;
 CREATE TABLE sh_p.t (id INT); CREATE TABLE shxp.t (id INT);`;
+const JAVA = `import java.sql.*;
+public class Query {
+  public static void main(String[] urls) throws Exception {
+    try (Connection c = DriverManager.getConnection(urls[0], "anybody", "")) {
+      PreparedStatement s = c.prepareStatement("SELECT name FROM products WHERE id = ?");
+      s.setInt(1, 2);
+      try (ResultSet r = s.executeQuery()) { while (r.next()) System.out.println(r.getString(1)); }
+      try { c.createStatement().executeQuery("SELECT * FROM secrets"); }
+      catch (SQLException e) {
+        if (e.getErrorCode() == 1142 && e.getMessage().contains("not-permitted")) System.out.println("denied");
+      }
+    }
+  }
+}
+`;
 const POLICY = `---
 apiVersion: postern.dev/v1alpha1
 kind: DataRole
@@ -146,13 +162,21 @@ describe('gateway for MySQL', { skip: noMysql }, () => {
     await connection.end();
   });
 
-  it('works for the mariadb command', async () => {
+  it('works for the mariadb command and MariaDB Connector/J', async () => {
     const sidecar = await startSidecar(world, await world.workload('payments', 'checkout'));
     const words = ['--no-defaults', '--skip-ssl', '-h127.0.0.1', `-P${sidecar.port}`, '-N', 'shop'];
     const run = promisify(execFile);
     const { stdout } = await run('mariadb', [...words, '-e', 'SELECT name FROM products']);
     deepEqual(stdout.trim().split('\n'), ['kettle', 'teapot']);
     await rejects(run('mariadb', [...words, '-e', 'SELECT * FROM secrets']), /not-permitted/);
+    world.write('Query.java', JAVA);
+    const jar = [process.env['POSTERN_DEBIAN_ROOT'] ?? '', '']
+      .map((folder) => `${folder}/usr/share/java/mariadb-java-client.jar`)
+      .find((path) => existsSync(path));
+    const java = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-cp', jar ?? ''];
+    const url = `jdbc:mariadb://127.0.0.1:${sidecar.port}/shop?useServerPrepStmts=true`;
+    const printed = await run('java', [...java, world.path('Query.java'), url]);
+    deepEqual(printed.stdout.trim().split('\n'), ['teapot', 'denied']);
     await sidecar.close();
   });
 

@@ -19,14 +19,16 @@ import { type GreetedConnection, openAdminConnection } from '../../src/target/my
 import { bootstrapAsRoot } from './bootstrap.ts';
 import { type Authority, createAuthority, type IssuedCertificate } from './certs.ts';
 import { type MariadbOptions, startMariadb, type TestMariadb } from './mariadb.ts';
+import { startMysql } from './mysql.ts';
 
 const TARGET = 'data/orders';
 
-/** A MariaDB with TLS and a declaration for it; brokers are made by the tests. */
+/** A MariaDB (or MySQL) with TLS and a declaration for it; brokers are made by the tests. */
 export class LeaseTarget {
   readonly directory = mkdtempSync(join(tmpdir(), 'postern-lease-'));
   readonly events: NewEvent[] = [];
   readonly #brokers: Broker[] = [];
+  #form = 'mariadb';
   /** The product's timers do not keep a process alive; a test that waits for one must. */
   readonly #alive = setInterval(() => undefined, 60_000);
   authority!: Authority;
@@ -38,10 +40,12 @@ export class LeaseTarget {
     sql: string,
     options: MariadbOptions & {
       readonly upstreamSubject?: { commonName?: string; organization?: string };
+      readonly mysql?: boolean;
     } = {},
   ): Promise<LeaseTarget> {
     const made = new LeaseTarget();
-    const { upstreamSubject, ...mariadb } = options;
+    const { upstreamSubject, mysql = false, ...mariadb } = options;
+    made.#form = mysql ? 'mysql' : 'mariadb';
     made.authority = await createAuthority({ commonName: 'database CA' });
     made.upstream = await made.authority.issue({
       ...(upstreamSubject ?? { commonName: 'postern' }),
@@ -57,7 +61,7 @@ export class LeaseTarget {
     made.write('upstream-key.pem', made.upstream.keyPem);
     const { certPem, keyPem } = server;
     const tls = { caPem: made.authority.certPem, certPem, keyPem };
-    made.mariadb = await startMariadb({ tls, ...mariadb });
+    made.mariadb = await (mysql ? startMysql : startMariadb)({ tls, ...mariadb });
     if (sql) await made.mariadb.rootQuery(sql);
     mkdirSync(join(made.directory, 'policy'));
     made.declare(privileges);
@@ -70,7 +74,8 @@ export class LeaseTarget {
 
   /** One role, granted to every workload of cluster `prod`; `more` is further documents. */
   declare(privileges: string, more = ''): void {
-    this.write('policy/orders.yaml', declaration(this.mariadb.port, privileges) + more);
+    const text = declaration(this.mariadb.port, privileges);
+    this.write('policy/orders.yaml', text.replace('  mariadb:', `  ${this.#form}:`) + more);
   }
 
   bootstrap(): Promise<BootstrapOutcome> {

@@ -30,7 +30,8 @@ const OWNER_RIGHTS: readonly Right[] = [
     (name) => onTable('mysql', name, 'SELECT'),
   ),
   ...onTable('performance_schema', 'threads', 'SELECT'),
-  ...REGISTRY_RIGHTS,
+  // Definer views are bootstrap's affair alone.
+  ...REGISTRY_RIGHTS.filter(({ object }) => object !== 'view'),
 ];
 
 export const MYSQL_LEASES: LeaseDialect = {
