@@ -27,7 +27,8 @@ export interface Grantee {
   readonly global: readonly GrantRow[];
   /** The most exact one that matches decides; the others give nothing on that schema. */
   readonly schemas: readonly SchemaRow[];
-  readonly objects: readonly GrantRow[];
+  /** Rights on a table, its columns or a routine, by `objectKey`. */
+  readonly objects: ReadonlyMap<string, readonly GrantRow[]>;
 }
 
 export type FoldName = (name: string) => string;
@@ -55,30 +56,33 @@ export function accountGrantee(
       ...(account.user === '' ? [] : schemaRows(rows, false)),
       ...anonymousRows(state, client, fold),
     ],
-    objects: mostExactHosts(rows.filter(({ right }) => isObjectLevel(right))),
+    objects: byObject(rows, true),
   };
 }
 
-/** A role with all that it inherits, or PUBLIC. Rows without a user name fill in here as well. */
+/**
+ * Roles with all that they inherit, as the one role that is active; or PUBLIC. Rows without a user
+ * name fill in here as well.
+ */
 export function roleGrantee(
   state: ServerState,
-  role: string,
-  hops: (inherited: string | undefined) => readonly Hop[],
+  roles: readonly string[],
+  hops: (held: string) => readonly Hop[],
   fold: FoldName,
 ): Grantee {
-  const rows = heldRoles(state, role).flatMap((held) =>
-    state.rights(held, '').map((right) => row(right, hops(held === role ? undefined : held), fold)),
+  const rows = heldRoles(state, roles).flatMap((held) =>
+    state.rights(held, '').map((right) => row(right, hops(held), fold)),
   );
   return {
     global: rows.filter(({ right }) => right.level === 'global'),
     schemas: [...schemaRows(rows, false), ...anonymousRows(state, '', fold)],
-    objects: rows.filter(({ right }) => isObjectLevel(right)),
+    objects: byObject(rows, false),
   };
 }
 
-/** The role and every role that it holds, however many in between. */
-export function heldRoles(state: ServerState, role: string): readonly string[] {
-  const found = new Set([role]);
+/** The roles and every role that they hold, however many in between. */
+function heldRoles(state: ServerState, roles: readonly string[]): readonly string[] {
+  const found = new Set(roles);
   for (const one of found) for (const member of state.roles(one, '')) found.add(member.role);
   return [...found];
 }
@@ -108,10 +112,6 @@ export function hostMatches(pattern: string, client: string): boolean {
   const mask = /^([\d.]+)\/([\d.]+)$/.exec(pattern);
   if (mask) return inNetwork(client, mask[1] ?? '', mask[2] ?? '');
   return pattern === '' || new NamePattern(pattern, 'host').matches(client);
-}
-
-function isObjectLevel({ level }: Right): boolean {
-  return level !== 'global' && level !== 'schema';
 }
 
 function row(held: ObservedRight, hops: readonly Hop[], fold: FoldName): GrantRow {
@@ -159,22 +159,35 @@ function anonymousRows(state: ServerState, client: string, fold: FoldName): read
   return schemaRows(rows, true);
 }
 
-/** For each table and routine only the rows of the most exact host count. */
-function mostExactHosts(rows: readonly GrantRow[]): readonly GrantRow[] {
-  const widths = (one: GrantRow) => new NamePattern(one.source.account.host, 'host').width;
-  const best = new Map<string, readonly number[]>();
+/** With `oneHost` only the rows of the most exact host count, for each table and routine. */
+function byObject(rows: readonly GrantRow[], oneHost: boolean): Grantee['objects'] {
+  const found = new Map<string, GrantRow[]>();
   for (const one of rows) {
-    const known = best.get(objectKey(one.right));
-    const found = widths(one);
-    if (!known || compareWidths(found, known) < 0) best.set(objectKey(one.right), found);
+    const { level, schema, object } = one.right;
+    if (level === 'global' || level === 'schema') continue;
+    const type = level === 'column' ? 'table' : level;
+    const key = objectKey(type, schema, object);
+    const known = found.get(key);
+    const order = known?.[0] && oneHost ? compareHosts(one, known[0]) : 0;
+    if (known && order === 0) known.push(one);
+    else if (!known || order < 0) found.set(key, [one]);
   }
-  return rows.filter(
-    (one) => compareWidths(widths(one), best.get(objectKey(one.right)) ?? []) === 0,
-  );
+  return found;
 }
 
-function objectKey({ level, schema, object }: Right): string {
-  return JSON.stringify([level === 'column' ? 'table' : level, schema, object]);
+function compareHosts(one: GrantRow, other: GrantRow): number {
+  const [host, known] = [one, other].map(({ source }) => source.account.host);
+  if (host === undefined || known === undefined || host === known) return 0;
+  return compareWidths(new NamePattern(host, 'host').width, new NamePattern(known, 'host').width);
+}
+
+/** Names are folded already. */
+export function objectKey(
+  type: 'table' | 'procedure' | 'function',
+  schema: string,
+  name: string,
+): string {
+  return JSON.stringify([type, schema, name]);
 }
 
 function inNetwork(client: string, base: string, mask: string): boolean {

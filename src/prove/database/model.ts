@@ -1,73 +1,147 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { ObservedState } from '../../compile/sql/observed.ts';
+import type { ObservedRoutine, ObservedState } from '../../compile/sql/observed.ts';
 import { ServerState } from '../../compile/sql/server-state.ts';
-import { gives } from './action-privileges.ts';
-import { decidingRows, type FoldName, type Grantee, type GrantRow } from './grantee.ts';
-import type { DatabaseQuestion, DatabaseVerdict, Holder } from './question.ts';
-import { type Session, SessionMaker } from './session.ts';
+import { EscalationFinder, touches } from './escalation.ts';
+import { decidingRows, type FoldName, type Grantee, hostMatches, objectKey } from './grantee.ts';
+import { best, DENIED, Judge, unknown } from './judge.ts';
+import type {
+  AccountHolder,
+  DatabaseQuestion,
+  DatabaseVerdict,
+  Holder,
+  Reach,
+  Source,
+} from './question.ts';
+import { ReachFinder } from './reach.ts';
+import { RoutineIndex } from './routine-index.ts';
+import { type ClientSessions, type Session, SessionMaker } from './session.ts';
+import { ViewIndex } from './view-index.ts';
 
-const DENIED: DatabaseVerdict = { verdict: 'denied' };
+export interface DatabaseModelOptions {
+  /** lower_case_table_names of the server is 1 or 2. */
+  readonly caseInsensitiveNames: boolean;
+  /** A routine that does only what it is known to do, such as Postern's own; absent: none is. */
+  readonly isTrusted?: (routine: ObservedRoutine) => boolean;
+}
+
+/** What gives a column a place in information_schema. */
+const COLUMN_PRIVILEGES = new Set(['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']);
 
 /** What every account of a MariaDB can do, as the server itself decides. Pure. */
 export class DatabaseModel {
+  readonly #state: ServerState;
   readonly #sessions: SessionMaker;
+  readonly #judge: Judge;
+  readonly #escalations: EscalationFinder;
+  readonly #reach: ReachFinder;
   readonly #fold: FoldName;
 
-  /** `caseInsensitiveNames`: lower_case_table_names of the server is 1 or 2. */
-  constructor(observed: ObservedState, options: { readonly caseInsensitiveNames: boolean }) {
-    this.#fold = options.caseInsensitiveNames ? (name) => name.toLowerCase() : (name) => name;
-    this.#sessions = new SessionMaker(new ServerState(observed), this.#fold);
+  constructor(observed: ObservedState, options: DatabaseModelOptions) {
+    const fold: FoldName = options.caseInsensitiveNames
+      ? (name) => name.toLowerCase()
+      : (name) => name;
+    this.#fold = fold;
+    this.#state = new ServerState(observed);
+    const sessions = new SessionMaker(this.#state, fold);
+    const views = new ViewIndex(observed.views, fold);
+    const routines = new RoutineIndex(observed.routines, fold);
+    const judge = new Judge(sessions, views, routines, fold);
+    const parts = { judge, sessions, views, routines, fold };
+    this.#sessions = sessions;
+    this.#judge = judge;
+    this.#escalations = new EscalationFinder(parts, options.isTrusted ?? (() => false));
+    this.#reach = new ReachFinder(judge, views, this.#escalations);
   }
 
-  /** Allowed if some session of the holder may; unknown if that depends on where it comes from. */
+  /** Allowed if some session of the holder may; unknown if what decides is not observed. */
   allows(holder: Holder, question: DatabaseQuestion): DatabaseVerdict {
+    const own = this.#ofSessions(this.#sessions.sessionsOf(holder), question);
+    if (own.verdict === 'allowed') return own;
+    const proxied = this.#proxies(holder).map(({ account, by }): DatabaseVerdict => {
+      const verdict = this.#ofSessions(this.#sessions.sessionsOf(account), question);
+      if (verdict.verdict === 'denied') return DENIED;
+      return { verdict: 'unknown', by, reason: PROXY_REASON };
+    });
+    return best([own, ...proxied]);
+  }
+
+  /** Everything the holder can do, in finitely many entries; the same verdicts as `allows`. */
+  reach(holder: Holder): Reach {
+    const sessions = this.#sessions.sessionsOf(holder);
+    const proxied = this.#proxies(holder).map(({ account, by }) => ({
+      by,
+      sessions: this.#sessions.sessionsOf(account).flatMap((client) => client.sessions),
+    }));
+    return this.#reach.of(sessions, proxied, PROXY_REASON);
+  }
+
+  /** Whether information_schema.COLUMNS shows the column to some session of the holder. */
+  sees(
+    holder: Holder,
+    { schema, name }: { readonly schema: string; readonly name: string },
+    column: string,
+  ): DatabaseVerdict['verdict'] {
+    const key = objectKey('table', this.#fold(schema), this.#fold(name));
+    const shows = (grantee: Grantee) =>
+      [
+        ...grantee.global,
+        ...decidingRows(grantee, this.#fold(schema)).flatMap(({ rows }) => rows),
+        ...(grantee.objects.get(key) ?? []),
+      ].some(
+        ({ right }) =>
+          COLUMN_PRIVILEGES.has(right.privilege) &&
+          (right.column === '' || right.column === column.toLowerCase()),
+      );
     const perClient = this.#sessions
       .sessionsOf(holder)
-      .map(({ sessions }) => best(sessions.map((session) => this.#direct(session, question))));
+      .map(({ sessions }) => sessions.some(({ grantees }) => grantees.some(shows)));
+    if (perClient.every((shown) => shown)) return 'allowed';
+    return perClient.some((shown) => shown) ? 'unknown' : 'denied';
+  }
+
+  #ofSessions(clients: readonly ClientSessions[], question: DatabaseQuestion): DatabaseVerdict {
+    const perClient = clients.map(({ sessions }) =>
+      best(sessions.map((session) => this.#ofSession(session, question))),
+    );
     const [first = DENIED] = perClient;
     if (perClient.every(({ verdict }) => verdict === first.verdict)) return first;
-    const by = perClient.find((one) => one.by !== undefined)?.by;
-    const reason = 'it depends on the host from which the account logs in';
-    return { verdict: 'unknown', reason, ...(by && { by }) };
+    return unknown(best(perClient), 'it depends on the host from which the account logs in');
   }
 
-  #direct(session: Session, question: DatabaseQuestion): DatabaseVerdict {
-    return best(session.grantees.map((grantee) => this.#granted(grantee, question)));
-  }
-
-  #granted(grantee: Grantee, { action, object, column }: DatabaseQuestion): DatabaseVerdict {
-    const allowed = (row: GrantRow | undefined): DatabaseVerdict | undefined =>
-      row && { verdict: 'allowed', by: row.source };
-    const giving = (rows: readonly GrantRow[]) => rows.find(({ right }) => gives(right, action));
-    const everywhere = allowed(giving(grantee.global));
-    if (everywhere) return everywhere;
-    const deciding = decidingRows(grantee, this.#fold(object.schema));
-    const given = deciding.map(({ rows }) => giving(rows));
-    const onSchema = allowed(given.find((row) => row !== undefined));
-    if (onSchema && given.every((row) => row !== undefined)) return onSchema;
-    if (onSchema) {
-      const reason = 'two patterns for the schema are equally exact';
-      return { ...onSchema, verdict: 'unknown', reason };
+  #ofSession(session: Session, question: DatabaseQuestion): DatabaseVerdict {
+    const known = this.#judge.judge(session, question);
+    if (known.verdict !== 'denied') return known;
+    for (const way of this.#escalations.of(session)) {
+      if (!touches(way, question.action)) continue;
+      const within = way.as === undefined || this.#judge.judge(way.as, question);
+      if (within !== true && within.verdict === 'denied') continue;
+      return { verdict: 'unknown', by: way.by, reason: way.reason };
     }
-    if (object.type === 'schema') return DENIED;
-    const name = object.type === 'routine' ? object.name.toLowerCase() : this.#fold(object.name);
-    const kind = object.type === 'routine' ? 'routine' : 'table';
-    const rows = grantee.objects.filter(
-      ({ right }) =>
-        right.schema === this.#fold(object.schema) &&
-        right.object === name &&
-        (right.level === 'procedure' || right.level === 'function') === (kind === 'routine') &&
-        (right.column === '' || right.column === column?.toLowerCase()),
-    );
-    return allowed(giving(rows)) ?? DENIED;
+    return DENIED;
+  }
+
+  #proxies(holder: Holder): readonly { account: AccountHolder; by: Source }[] {
+    if ('roles' in holder) return [];
+    const { accounts, proxies } = this.#state.all;
+    return proxies
+      .filter(({ user, host }) => user === holder.user && hostMatches(host, holder.host))
+      .flatMap(({ user, host, proxiedUser, proxiedHost }) =>
+        accounts
+          .filter(
+            (one) => one.host !== '' && !(one.user === holder.user && one.host === holder.host),
+          )
+          .filter((one) => proxiedUser === '' || proxiedUser === one.user)
+          .filter((one) => proxiedHost === '' || hostMatches(proxiedHost, one.host))
+          .map((one) => ({
+            account: { user: one.user, host: one.host },
+            by: {
+              right: { level: 'global', schema: '', object: '', column: '', privilege: 'PROXY' },
+              account: { user, host },
+              hops: [{ kind: 'proxy', user: one.user, host: one.host }],
+            } satisfies Source,
+          })),
+      );
   }
 }
 
-/** The holder chooses: the most that any of them gives. */
-function best(verdicts: readonly DatabaseVerdict[]): DatabaseVerdict {
-  return (
-    verdicts.find(({ verdict }) => verdict === 'allowed') ??
-    verdicts.find(({ verdict }) => verdict === 'unknown') ??
-    DENIED
-  );
-}
+const PROXY_REASON = 'whether its login may become another account, its plugin decides';

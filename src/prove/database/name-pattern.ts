@@ -10,7 +10,8 @@ const MAX_COUNTED = 31;
  */
 export class NamePattern {
   readonly text: string;
-  readonly isExact: boolean;
+  /** The one name that it matches; undefined: it has wildcards. */
+  readonly name: string | undefined;
   /**
    * Lower is more exact. Of several rows that match, the server takes the lowest: first by how many
    * bytes `%` may stand for, then by how many `%`, then `_` there are, then by where the first is.
@@ -22,6 +23,7 @@ export class NamePattern {
     this.text = text;
     const bytes = latin1(text);
     let [source, fixed, single, runs, prefix] = ['', 0, 0, 0, 0];
+    let inRun = false;
     for (let index = 0; index < bytes.length; index += 1) {
       let byte = bytes[index] ?? '';
       const isWildcard = byte === '_' || byte === '%';
@@ -31,7 +33,7 @@ export class NamePattern {
         single += 1;
       } else if (byte === '%') {
         source += '.*';
-        if (bytes[index - 1] !== '%' || bytes[index - 2] === '\\') runs += 1;
+        if (!inRun) runs += 1;
       } else {
         if (byte === '\\' && index + 1 < bytes.length) {
           index += 1;
@@ -40,8 +42,9 @@ export class NamePattern {
         source += literal(byte);
         fixed += 1;
       }
+      inRun = isWildcard && byte === '%';
     }
-    this.isExact = single + runs === 0;
+    this.name = single + runs === 0 ? text.replaceAll(/\\(.)/gsu, '$1') : undefined;
     this.width = width(runs === 0 ? 0 : MAX_LENGTH[kind] - fixed - single, single, runs, prefix);
     this.#matches = new RegExp(`^${source}$`, kind === 'host' ? 'is' : 's');
   }

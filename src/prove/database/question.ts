@@ -4,23 +4,38 @@ import type { Action } from '../../model/request.ts';
 
 /** Tables and views share one name space; a sequence is a table. */
 export type DatabaseObject =
-  | { readonly type: 'table' | 'view' | 'routine'; readonly schema: string; readonly name: string }
+  | { readonly type: 'table' | 'view'; readonly schema: string; readonly name: string }
+  | {
+      readonly type: 'routine';
+      readonly schema: string;
+      readonly name: string;
+      /** Absent: whichever there is. */
+      readonly kind?: 'procedure' | 'function';
+    }
   /** Every table and view in it, now and later; for `temporary`, `lock`, `event` the schema itself. */
   | { readonly type: 'schema'; readonly schema: string };
 
 export interface DatabaseQuestion {
   readonly action: Action;
   readonly object: DatabaseObject;
-  /** Absent: the whole object, with columns it may get later. */
   readonly column?: string;
+  /** Without `column`: the whole object with columns it may get later (the default), or any part. */
+  readonly extent?: 'whole' | 'any';
 }
 
+export type Holder = AccountHolder | LeaseHolder;
+
 /** An account with the sessions it can have. */
-export interface Holder {
+export interface AccountHolder {
   readonly user: string;
   readonly host: string;
   /** Only sessions with this role active, '' for none. Absent: whichever it can SET ROLE to. */
   readonly role?: string;
+}
+
+/** A lease with these base roles, whether or not one is lent at the moment. */
+export interface LeaseHolder {
+  readonly roles: readonly string[];
 }
 
 /** How the holder comes to a right that is not its own account's; nearest to the holder first. */
@@ -30,15 +45,13 @@ export type Hop =
   | { readonly kind: 'public' }
   /** A row of mysql.db without a user name counts for every account. */
   | { readonly kind: 'anonymous'; readonly host: string }
-  /** Runs with the rights of its definer. */
+  /** A view or routine; all but an invoker view run with the rights of their definer. */
   | {
-      readonly kind: 'definer-view' | 'definer-routine';
+      readonly kind: 'definer-view' | 'invoker-view' | 'definer-routine';
       readonly schema: string;
       readonly name: string;
       readonly definer: string;
     }
-  /** The view hands on what the right before it gives on another table. */
-  | { readonly kind: 'invoker-view'; readonly schema: string; readonly name: string }
   /** May log in as the other account, if its plugin says so. */
   | { readonly kind: 'proxy'; readonly user: string; readonly host: string }
   /** The privilege opens more than its own name says, such as CREATE USER or FILE. */
@@ -75,7 +88,12 @@ export type ObjectReach =
       readonly except: readonly string[];
     }
   | { readonly type: 'table'; readonly schema: string; readonly name: string }
-  | { readonly type: 'routine'; readonly schema: string; readonly name: string };
+  | {
+      readonly type: 'routine';
+      readonly schema: string;
+      readonly name: string;
+      readonly kind: 'procedure' | 'function';
+    };
 
 export interface ReachEntry {
   readonly action: Action;
@@ -87,12 +105,24 @@ export interface ReachEntry {
   readonly by: Source;
 }
 
+/**
+ * `everything`: can be turned into any right; `reading`: shows what others write; `passing-on`: gives
+ * its rights to others; `structure`: shows how things are made; `history`: deletes old versions of
+ * rows; `server`: runs the server.
+ */
+export type PowerKind =
+  | 'everything'
+  | 'reading'
+  | 'passing-on'
+  | 'structure'
+  | 'history'
+  | 'server';
+
 /** A privilege that is none of the declaration's actions, such as GRANT OPTION or FILE. */
 export interface PowerEntry {
   readonly privilege: string;
   readonly on: ObjectReach;
-  /** What it opens: everything on the server, passing on rights, other things of the server. */
-  readonly opens: 'everything' | 'passing-on' | 'server' | 'structure';
+  readonly opens: PowerKind;
   readonly by: Source;
 }
 
