@@ -58,8 +58,17 @@ export interface Access {
   readonly rights: readonly Rights[];
 }
 
+/** Matching rules as far as their conditions go. */
+export interface ConditionalRules {
+  readonly grants: readonly { readonly grant: Pick<Grant, 'when'> }[];
+  readonly unsure: readonly { readonly grant: Pick<Grant, 'when'> }[];
+  readonly denies: readonly { readonly deny: Pick<Deny, 'when'> }[];
+}
+
 /** Everything that `when` of the matching rules reads. */
-export function accessConditions(access: Pick<Access, 'rights'>): readonly Condition[] {
+export function accessConditions(access: {
+  readonly rights: readonly ConditionalRules[];
+}): readonly Condition[] {
   return access.rights.flatMap(({ grants, denies, unsure }) => [
     ...[...grants, ...unsure].flatMap(({ grant }) => grant.when),
     ...denies.flatMap(({ deny }) => deny.when),
@@ -67,6 +76,8 @@ export function accessConditions(access: Pick<Access, 'rights'>): readonly Condi
 }
 
 /** When matching grants end, ms since the epoch. */
-export function accessExpiries(access: Access): readonly number[] {
+export function accessExpiries(access: {
+  readonly grants: readonly Pick<Grant, 'expires'>[];
+}): readonly number[] {
   return access.grants.flatMap(({ expires }) => expires ?? []);
 }

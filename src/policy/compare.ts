@@ -3,12 +3,13 @@ import type { Decision, RuleReference } from '../model/decision.ts';
 import type { Principal } from '../model/principal.ts';
 import type { Need } from '../model/request.ts';
 import { whenText } from './condition-text.ts';
-import { DecisionEngine, decideLogin, decideRequest, type Surroundings } from './decide.ts';
+import { DecisionEngine } from './decide.ts';
+import { decider } from './decider.ts';
 import { distinguishedNeeds, rightsTexts } from './needs.ts';
 import type { Grant, Policy } from './policy.ts';
 import type { PrincipalAtom } from './principal-atom.ts';
 import { principalAtoms, targetRules } from './principal-atoms.ts';
-import { asEnforced, needQuestion } from './question.ts';
+import { asEnforced } from './question.ts';
 import { accessContent, contentText, targetContent } from './rule-content.ts';
 import { type SettingChange, settingChanges } from './setting-changes.ts';
 import { type Situation, situations } from './situations.ts';
@@ -264,24 +265,6 @@ function groupKey(differences: Differences): string {
   const [first] = differences.values();
   const rules = [first?.before, first?.after].map((one) => one?.rules.map(({ name }) => name));
   return JSON.stringify([[...differences.keys()].sort(), rules]);
-}
-
-/** Decisions of one engine for one principal at one moment; without target everything is denied. */
-function decider(
-  engine: DecisionEngine,
-  principal: Principal,
-  target: string,
-  surroundings: Surroundings,
-): (need: Need | undefined) => Decision {
-  const access = engine.access(principal, target, surroundings.now);
-  if (!access) {
-    const detail = `there is no target ${target}`;
-    return () => ({ effect: 'deny', reason: 'target-unresolved', rules: [], detail });
-  }
-  return (need) =>
-    need
-      ? decideRequest(access, needQuestion(need), surroundings)
-      : decideLogin(access, surroundings);
 }
 
 function conditionsOf(grants: readonly Grant[]): string {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Principal } from '../model/principal.ts';
-import { type Access, accessConditions, accessExpiries } from './access.ts';
+import { accessConditions, accessExpiries, type ConditionalRules } from './access.ts';
+import type { Grant } from './policy.ts';
 import { type AttributeAtoms, attributeAtoms } from './claim-atoms.ts';
 import type { Surroundings } from './condition.ts';
 import { surroundingsAtoms } from './surroundings-atoms.ts';
@@ -9,6 +10,12 @@ import { surroundingsAtoms } from './surroundings-atoms.ts';
 export interface Situation {
   readonly principal: Principal;
   readonly surroundings: Surroundings;
+}
+
+/** The rules that match a principal, and at each step those of whom it acts for. */
+export interface SituationRules {
+  readonly grants: readonly Pick<Grant, 'expires'>[];
+  readonly rights: readonly ConditionalRules[];
 }
 
 export interface Situations {
@@ -24,7 +31,7 @@ export interface Situations {
  */
 export function situations(
   principal: Principal,
-  accesses: readonly Access[],
+  accesses: readonly SituationRules[],
   nowMs: number,
 ): Situations {
   const depth = Math.max(0, ...accesses.map(({ rights }) => rights.length));
