@@ -2,7 +2,7 @@
 import type { IdentityProvider, OidcPreset, SubjectMatcher } from '../../policy/policy.ts';
 
 type CiSubject = Extract<SubjectMatcher, { kind: 'ci' }>;
-type CiField = 'ownerId' | 'repositoryId' | 'repository' | 'environment' | 'ref';
+export type CiField = 'ownerId' | 'repositoryId' | 'repository' | 'environment' | 'ref';
 type Clause = readonly [claim: string, value: string];
 
 /** The mesh cannot express it; why, for the person who wrote it. */
@@ -17,7 +17,7 @@ export type TokenConditions = readonly (readonly {
 }[])[];
 
 /** Claims by immutable id first, as the gateway reads them. */
-const CI_CLAIMS: Partial<Record<OidcPreset, Partial<Record<CiField, string>>>> = {
+export const CI_CLAIMS: Partial<Record<OidcPreset, Partial<Record<CiField, string>>>> = {
   github: {
     ownerId: 'repository_owner_id',
     repositoryId: 'repository_id',
