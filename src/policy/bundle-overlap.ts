@@ -35,9 +35,13 @@ export async function overlappingBundles(
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g;
 
 /** SHA-256 of the DER of each certificate; none when there is nothing to read here. */
-async function rootsOf(bundle: Material): Promise<ReadonlySet<string>> {
+export async function rootsOf(bundle: Material): Promise<ReadonlySet<string>> {
   if (bundle.from !== 'file') return new Set();
-  const pem = await readFile(bundle.path, 'latin1').catch(() => '');
+  return rootsIn(await readFile(bundle.path, 'latin1').catch(() => ''));
+}
+
+/** The same of a text. */
+export function rootsIn(pem: string): ReadonlySet<string> {
   return new Set(
     [...pem.matchAll(CERTIFICATE)].map(([, text = '']) =>
       createHash('sha256').update(Buffer.from(text, 'base64')).digest('hex'),

@@ -4,7 +4,7 @@ import type { Principal } from '../model/principal.ts';
 import type { Need } from '../model/request.ts';
 import { DecisionEngine, type Surroundings } from '../policy/decide.ts';
 import { decider } from '../policy/decider.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { DataRole, Policy } from '../policy/policy.ts';
 import { asEnforced } from '../policy/question.ts';
 import { accessContent } from '../policy/rule-content.ts';
 import type { SituationRules } from '../policy/situations.ts';
@@ -16,6 +16,8 @@ export interface Gateway {
   /** Two principals with the same text are decided alike in the same situation. */
   content(principal: Principal, target: string): string;
   rules(principal: Principal, target: string): SituationRules | undefined;
+  /** The roles of the lease that it would lend. */
+  lends(principal: Principal, target: string): readonly DataRole[];
   decide(
     principal: Principal,
     target: string,
@@ -27,11 +29,14 @@ export interface Gateway {
 export class EngineGateway implements Gateway {
   readonly policy: Policy;
   readonly #engine: DecisionEngine;
+  /** In Observe mode a lease holds more. */
+  readonly #lending: DecisionEngine;
   readonly #nowMs: number;
 
   constructor(policy: Policy, nowMs: number) {
     this.policy = asEnforced(policy);
     this.#engine = new DecisionEngine(this.policy);
+    this.#lending = new DecisionEngine(policy);
     this.#nowMs = nowMs;
   }
 
@@ -41,6 +46,11 @@ export class EngineGateway implements Gateway {
 
   rules(principal: Principal, target: string) {
     return this.#engine.access(principal, target, this.#nowMs);
+  }
+
+  lends(principal: Principal, target: string): readonly DataRole[] {
+    const access = this.#lending.access(principal, target, this.#nowMs);
+    return access?.roleIds.flatMap((id) => this.policy.roles.get(id) ?? []) ?? [];
   }
 
   decide(principal: Principal, target: string, surroundings: Surroundings) {

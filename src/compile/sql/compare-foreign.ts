@@ -13,7 +13,7 @@ import { revokeStatements, rightsText, schemaPatternReaches } from './right.ts';
 import type { ServerState } from './server-state.ts';
 
 /** The server's own accounts, which only its host reaches. */
-const SERVER_ACCOUNTS = ['root@localhost', 'mysql@localhost', 'mariadb.sys@localhost'];
+export const SERVER_ACCOUNTS: readonly string[] = ['root@localhost', 'mysql@localhost', 'mariadb.sys@localhost'];
 /** Global privileges that open no data and cannot be turned into ones that do. */
 const HARMLESS = new Set([
   'PROCESS',
@@ -176,7 +176,8 @@ function proxies(scope: Scope, state: ServerState): readonly Difference[] {
     }));
 }
 
-function managedUsers(scope: Scope, { all }: ServerState): ReadonlySet<string> {
+/** Names of the accounts and roles that are of Postern, also of other Targets of the server. */
+export function managedUsers(scope: Scope, { all }: ServerState): ReadonlySet<string> {
   const { registry } = all;
   return new Set([
     scope.installation.owner.user,

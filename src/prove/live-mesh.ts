@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Artifact } from '../compile/istio/artifact.ts';
+import type { MeshContext } from '../compile/istio/mesh-context.ts';
+import { isJsonObject, type KubeObject, objectKey, referenceOf } from '../compile/kube/object.ts';
+import { declaredFacts } from './declared-mesh.ts';
+import { liveMeshObject, meshObject, type WorkloadFacts } from './mesh/mesh-facts.ts';
+import type { MeshInput } from './mesh-input.ts';
+
+/** A mesh as its API server shows it: whosever objects they are. */
+export function liveMesh(
+  context: MeshContext,
+  artifacts: readonly Artifact[],
+  live: readonly KubeObject[],
+  trusts: ReadonlySet<string>,
+): MeshInput {
+  const declared = new Map(
+    artifacts.map(meshObject).map((one) => [objectKey(referenceOf(one.object)), one] as const),
+  );
+  const isPart = ({ kind }: KubeObject) => kind === 'Pod' || kind === 'Namespace';
+  const objects = live
+    .filter((object) => !isPart(object))
+    .map((object) => liveMeshObject(object, declared.get(objectKey(referenceOf(object)))));
+  const namespaces = new Map(
+    live
+      .filter(({ kind }) => kind === 'Namespace')
+      .map(({ metadata }) => [metadata.name, metadata.labels ?? {}] as const),
+  );
+  const workloads = live.filter(({ kind }) => kind === 'Pod').flatMap(podFacts);
+  const facts = { ...declaredFacts(context), workloads, ...(namespaces.size > 0 && { namespaces }) };
+  return { source: 'live', context, objects, facts, trusts };
+}
+
+function podFacts({ metadata, spec }: KubeObject): readonly WorkloadFacts[] {
+  const { namespace, labels = {}, annotations } = metadata;
+  if (namespace === undefined) return [];
+  const ports: Record<string, number> = {};
+  const containers = isJsonObject(spec) && Array.isArray(spec['containers']) ? spec['containers'] : [];
+  for (const container of containers) {
+    const listed = isJsonObject(container) ? container['ports'] : undefined;
+    for (const port of Array.isArray(listed) ? listed : []) {
+      if (!isJsonObject(port)) continue;
+      const { name, containerPort } = port;
+      if (typeof name === 'string' && typeof containerPort === 'number') ports[name] = containerPort;
+    }
+  }
+  return [{ namespace, labels, ...(annotations && { annotations }), ports }];
+}
