@@ -15,6 +15,7 @@ import { registerExplain } from './commands/explain.ts';
 import { registerImport } from './commands/import.ts';
 import { registerInit } from './commands/init.ts';
 import { registerLogin } from './commands/login.ts';
+import { registerProve } from './commands/prove.ts';
 import { registerRender } from './commands/render.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerSessions } from './commands/sessions.ts';
@@ -37,6 +38,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerWhoCan,
   registerDiff,
   registerDrift,
+  registerProve,
   registerTicket,
   registerSessions,
   registerAudit,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { parse } from 'yaml';
+import * as z from 'zod';
 import type { KubeObject } from '../compile/kube/object.ts';
+import { PosternError } from '../model/errors.ts';
 import type { Kind } from './apply.ts';
 import type { KubeClient } from './client.ts';
 
@@ -22,8 +25,25 @@ const DECIDING: readonly Kind[] = [
 /** Where istiod leaves the roots that its proxies trust, in every namespace. */
 const ROOTS = { apiVersion: 'v1', kind: 'ConfigMap', name: 'istio-ca-root-cert' } as const;
 
+/** Where istiod reads what holds for the whole mesh. */
+const MESH_ROOT = 'istio-system';
+const MESH_CONFIG = { apiVersion: 'v1', kind: 'ConfigMap', name: 'istio' } as const;
+
+/** What of the mesh's own configuration decides who is who; absent: the mesh's default. */
+const meshConfig = z.object({
+  trustDomain: z.string().optional(),
+  trustDomainAliases: z.array(z.string()).optional(),
+  rootNamespace: z.string().optional(),
+  outboundTrafficPolicy: z
+    .object({ mode: z.enum(['ALLOW_ANY', 'REGISTRY_ONLY']).optional() })
+    .optional(),
+});
+export type MeshConfig = z.infer<typeof meshConfig>;
+
 export interface MeshReading {
   readonly objects: readonly KubeObject[];
+  /** Undefined: the cluster shows none. */
+  readonly config?: MeshConfig;
   /** PEM; empty where the mesh shows none. */
   readonly roots: string;
 }
@@ -45,6 +65,24 @@ export async function readMesh(
     objects.push(...(await client.list({ apiVersion: 'v1', kind: 'Pod', namespace })).items);
   }
   const roots = await client.get({ ...ROOTS, namespace: rootsIn });
-  const data = roots?.['data'] as Readonly<Record<string, string>> | undefined;
-  return { objects, roots: data?.['root-cert.pem'] ?? '' };
+  const shown = await client.get({ ...MESH_CONFIG, namespace: MESH_ROOT });
+  const config = textOf(shown, 'mesh');
+  return {
+    objects,
+    roots: textOf(roots, 'root-cert.pem') ?? '',
+    ...(config !== undefined && { config: readConfig(config, client.server) }),
+  };
+}
+
+function textOf(configMap: KubeObject | undefined, key: string): string | undefined {
+  const data = configMap?.['data'] as Readonly<Record<string, string>> | undefined;
+  return data?.[key];
+}
+
+/** What cannot be read could say anything about who is trusted. */
+function readConfig(text: string, server: string): MeshConfig {
+  const reading = meshConfig.safeParse(parse(text) ?? {});
+  if (reading.success) return reading.data;
+  const action = 'show a mesh configuration that can be read';
+  throw new PosternError('cluster-refused', { server, action, problem: reading.error.message });
 }

@@ -3,14 +3,28 @@ import type { Artifact } from '../compile/istio/artifact.ts';
 import type { MeshContext } from '../compile/istio/mesh-context.ts';
 import { isJsonObject, type KubeObject, objectKey, referenceOf } from '../compile/kube/object.ts';
 import { declaredFacts } from './declared-mesh.ts';
-import { liveMeshObject, meshObject, type WorkloadFacts } from './mesh/mesh-facts.ts';
+import { liveMeshObject, type MeshFacts, meshObject, type WorkloadFacts } from './mesh/mesh-facts.ts';
 import type { MeshInput } from './mesh-input.ts';
+
+/** What the API server of a cluster shows. */
+export interface LiveCluster {
+  readonly objects: readonly KubeObject[];
+  /** The mesh's own configuration; absent: as declared. */
+  readonly config?: {
+    readonly trustDomain?: string | undefined;
+    readonly trustDomainAliases?: readonly string[] | undefined;
+    readonly rootNamespace?: string | undefined;
+    readonly outboundTrafficPolicy?:
+      | { readonly mode?: 'ALLOW_ANY' | 'REGISTRY_ONLY' | undefined }
+      | undefined;
+  };
+}
 
 /** A mesh as its API server shows it: whosever objects they are. */
 export function liveMesh(
   context: MeshContext,
   artifacts: readonly Artifact[],
-  live: readonly KubeObject[],
+  { objects: live, config }: LiveCluster,
   trusts: ReadonlySet<string>,
 ): MeshInput {
   const declared = new Map(
@@ -26,8 +40,26 @@ export function liveMesh(
       .map(({ metadata }) => [metadata.name, metadata.labels ?? {}] as const),
   );
   const workloads = live.filter(({ kind }) => kind === 'Pod').flatMap(podFacts);
-  const facts = { ...declaredFacts(context), workloads, ...(namespaces.size > 0 && { namespaces }) };
+  const facts = {
+    ...declaredFacts(context),
+    ...configured(config),
+    workloads,
+    ...(namespaces.size > 0 && { namespaces }),
+  };
   return { source: 'live', context, objects, facts, trusts };
+}
+
+/** Where the mesh shows its configuration, what is not in it has Istio's default. */
+function configured(config: LiveCluster['config']): Partial<MeshFacts> {
+  if (!config) return {};
+  const { trustDomain, trustDomainAliases, rootNamespace, outboundTrafficPolicy } = config;
+  const mode = outboundTrafficPolicy?.mode;
+  return {
+    trustDomain: trustDomain ?? 'cluster.local',
+    trustDomainAliases: trustDomainAliases ?? [],
+    ...(rootNamespace !== undefined && { rootNamespace }),
+    ...(mode && { outboundTrafficPolicy: mode }),
+  };
 }
 
 function podFacts({ metadata, spec }: KubeObject): readonly WorkloadFacts[] {

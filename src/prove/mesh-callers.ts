@@ -27,6 +27,8 @@ export interface CallerNames {
   readonly labels: ReadonlyMap<string, Labels>;
   /** Other clusters whose certificates verify here. */
   readonly trusts: ReadonlySet<string>;
+  /** Trust domains that the mesh itself takes for its own. */
+  readonly domains: readonly string[];
 }
 
 /** A trust domain that nobody declares. */
@@ -52,7 +54,7 @@ export function callerAtoms(
   }
   for (const namespace of [...namespaces, OTHER]) accounts.add(`${namespace}/${OTHER}`);
   const own = [cluster.trustDomain, ...cluster.trustDomainAliases];
-  const domains = new Set([...own, ...objects.trustDomains, OTHER_DOMAIN]);
+  const domains = new Set([...own, ...names.domains, ...objects.trustDomains, OTHER_DOMAIN]);
   const certified = [...domains].flatMap((domain) =>
     [...accounts].flatMap((account) => withLabels(mtls(policy, cluster, domain, account), names)),
   );

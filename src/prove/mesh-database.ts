@@ -25,8 +25,7 @@ export function compareDatabase(
   const atoms = callerAtoms(policy, cluster, {
     accounts,
     namespaces: namedIn(policy, [target], input).namespaces,
-    objects: meshNamesAt(input, place.destination.namespace),
-    trusts: input.trusts,
+    ...meshNamesAt(input, place.destination.namespace),
     labels: new Map(gatewayLabels ? [[postern, gatewayLabels]] : []),
   });
   for (const atom of atoms) {

@@ -30,17 +30,16 @@ export class GatewayDoor {
 
   constructor(question: MeshQuestion, comparison: MeshComparison, place: GatewayPlace) {
     const { policy, input } = question;
-    const objects = meshNamesAt(input, place.destination.namespace);
+    const names = meshNamesAt(input, place.destination.namespace);
     const { cluster, mesh } = input.context;
     this.place = place;
     this.#question = question;
     this.#comparison = comparison;
     this.#grain = grainOf(mesh.dataPlane, place.targets);
-    this.requests = requestsOf(place.targets, place.destination.protocol, objects);
+    this.requests = requestsOf(place.targets, place.destination.protocol, names.objects);
     this.atoms = callerAtoms(policy, cluster, {
       ...namedIn(policy, place.targets, input),
-      objects,
-      trusts: input.trusts,
+      ...names,
       labels: new Map(),
     });
     this.bearers = new Map(place.targets.map((target) => [target, bearersOf(question, target)]));

@@ -26,14 +26,15 @@ const FIELDS = {
 } as const;
 
 /** The names that can matter for callers of pods in one namespace. */
-export function meshNamesAt({ objects, facts }: MeshInput, namespace: string): MeshNames {
+export function meshNamesAt({ objects, facts, trusts }: MeshInput, namespace: string) {
   const near = [undefined, namespace, facts.rootNamespace ?? 'istio-system'];
-  return namesIn(
+  const names = namesIn(
     objects.filter(
       ({ object: { kind, metadata, spec } }) =>
         near.includes(metadata.namespace) || (kind === 'NetworkPolicy' && leavesByRules(spec)),
     ),
   );
+  return { objects: names, trusts, domains: [facts.trustDomain, ...facts.trustDomainAliases] };
 }
 
 /** All names in the objects; a pattern is one name that it matches. */
