@@ -81,7 +81,8 @@ export class GatewayDoor {
       }
     }
     if (this.#isPerRequest) compareTokens(this.#question, this.#comparison, this);
-    return { place, callers: [...callers], strangers: [...strangers] };
+    const all = { callers: [...callers], strangers: [...strangers] };
+    return { place, grain: this.#grain, ...all };
   }
 
   /** A sidecar in front of HTTP sees who asks for what. */

@@ -2,6 +2,7 @@
 import type { Policy, Target } from '../policy/policy.ts';
 import type { Declared } from './declared.ts';
 import type { LayerOutcome } from './findings.ts';
+import type { Grain } from './mesh-bound.ts';
 import type { CallerAtom } from './mesh-callers.ts';
 import { MeshComparison } from './mesh-comparison.ts';
 import { compareDatabase } from './mesh-database.ts';
@@ -13,6 +14,7 @@ import type { WorkBudget } from './work-budget.ts';
 /** Who comes through to a place of Postern, and to which of the targets there without a Grant. */
 export interface Admitted {
   readonly place: GatewayPlace;
+  readonly grain: Grain;
   readonly callers: readonly CallerAtom[];
   /** Those that no target there has a Grant for. */
   readonly strangers: readonly CallerAtom[];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { distinguishedNeeds } from '../policy/needs.ts';
-import type { Policy, Target } from '../policy/policy.ts';
+import { POSTERN_TARGET_ID, type Policy, type Target } from '../policy/policy.ts';
 import { principalAtoms, targetRules } from '../policy/principal-atoms.ts';
+import { rulesOnTarget } from '../policy/rules-on-target.ts';
 import type { DatabaseInput } from './database-input.ts';
 import { Declared } from './declared.ts';
 import { type LayerOutcome, OVER_BUDGET } from './findings.ts';
@@ -56,7 +57,7 @@ class Prover {
   proof(): Proof {
     const { policy, meshes, targets } = this.#input;
     const asked = [...policy.targets.values()]
-      .filter(({ id }) => targets?.has(id) ?? true)
+      .filter(({ id }) => targets?.has(id) ?? this.#isSpokenOf(id))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     const outcomes = meshes.map((mesh) => ({ mesh, outcome: this.#mesh(mesh) }));
     for (const target of asked) {
@@ -73,6 +74,13 @@ class Prover {
       residuals: this.#residuals,
       work: this.#budget.used,
     };
+  }
+
+  /** Administration is a Target that is always there. */
+  #isSpokenOf(id: string): boolean {
+    if (id !== POSTERN_TARGET_ID) return true;
+    const { policy, gateway } = this.#input;
+    return [policy, gateway.policy].some((one) => rulesOnTarget(one, id).grants.length > 0);
   }
 
   #mesh(input: MeshInput): MeshOutcome {

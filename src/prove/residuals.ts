@@ -5,6 +5,7 @@ import type { Need } from '../model/request.ts';
 import { whenText } from '../policy/condition-text.ts';
 import { rightsTexts } from '../policy/needs.ts';
 import type { Grant, Guardrails, Policy, Target } from '../policy/policy.ts';
+import { OTHER } from '../policy/principal-atom.ts';
 import { rulesOnTarget } from '../policy/rules-on-target.ts';
 import type { DatabaseInput } from './database-input.ts';
 import type { Declared } from './declared.ts';
@@ -96,17 +97,22 @@ function togetherOnly(sets: readonly LeaseSet[], declared: Declared): readonly L
   );
 }
 
-/** Whom the mesh lets come to a target's port although the declaration has nothing for him there. */
-export function behindMesh(target: Target, { place, strangers }: Admitted): readonly Residual[] {
+/** Whom the mesh lets come to a target's port although no target there has a Grant for him. */
+export function behindMesh(target: Target, admitted: Admitted): readonly Residual[] {
+  const { place, strangers } = admitted;
   if (strangers.length === 0) return [];
-  const names = strangers.map(({ text }) => text);
-  const shown = names.slice(0, STRANGERS_SHOWN).join(', ');
-  const more = names.length > STRANGERS_SHOWN ? ` and ${names.length - STRANGERS_SHOWN} more` : '';
-  const text = `at ${place.text} the mesh also lets come: ${shown}${more}; the gateway alone turns them away`;
+  const text = `at ${place.text} the mesh also lets come ${strangersText(admitted)}; the gateway alone turns them away`;
   return [{ without: 'gateway', target: target.id, text, rules: [] }];
 }
 
-const STRANGERS_SHOWN = 6;
+/** Of a namespace that is let in everybody is, whatever his name is. */
+function strangersText({ grain, strangers }: Admitted): string {
+  if (grain === 'identity') return strangers.map(({ text }) => text).join(', ');
+  const namespaces = new Set(strangers.map(({ caller }) => caller.namespace));
+  if (namespaces.has(OTHER)) return 'anybody, with a certificate or without';
+  const names = [...namespaces].sort().join(', ');
+  return `every other pod of the namespaces ${names}, with a certificate or without`;
+}
 
 /** What only the mesh holds. */
 export function withoutMesh(target: Target, input: DatabaseInput | undefined): readonly Residual[] {
