@@ -46,7 +46,7 @@ const SAYS: Readonly<Record<CounterExample['kind'], string>> = {
 
 function counterExampleLines(found: CounterExample): readonly string[] {
   const { layer, kind, target, identity, object, action, where, by, why, rules, declared } = found;
-  const right = [action ?? 'connect', ...(object === undefined ? [] : [object])].join(' ');
+  const right = action === undefined ? (object ?? 'connect') : `${action} ${object ?? ''}`.trim();
   const more = found.alike === 0 ? '' : ` (and ${found.alike} more like it)`;
   return [
     `! The ${layer} ${SAYS[kind]}${more}`,

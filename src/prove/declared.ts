@@ -39,8 +39,8 @@ export class Declared {
   readonly needs: readonly Need[];
   readonly #policy: Policy;
   readonly #nowMs: number;
-  readonly #grants: readonly Grant[];
-  readonly #denies: readonly Deny[];
+  readonly #grants: NamedRules<Grant>;
+  readonly #denies: NamedRules<Deny>;
   readonly #given = new Map<string, readonly boolean[]>();
   readonly #readings = new Map<string, Reading>();
 
@@ -50,28 +50,28 @@ export class Declared {
     this.needs = needs;
     this.#policy = policy;
     this.#nowMs = nowMs;
-    this.#grants = grants.filter(({ expires }) => expires === undefined || expires > nowMs);
-    this.#denies = denies;
+    const alive = grants.filter(({ expires }) => expires === undefined || expires > nowMs);
+    this.#grants = new NamedRules(alive);
+    this.#denies = new NamedRules(denies);
   }
 
   rulesFor(principal: Principal): MatchedRules {
     const steps: MatchedRules['steps'][number][] = [];
+    const keys: string[] = [];
     for (let who: Principal | undefined = principal; who; who = who.onBehalfOf) {
-      const [person, matching] = [who, this.#matching.bind(this)];
-      steps.push({
-        principal: person,
-        grants: this.#grants.filter((rule) => matching(rule, person, 'grant') === 'yes'),
-        // Of a group that nobody can tell it counts as a member.
-        denies: this.#denies.filter((rule) => matching(rule, person, 'deny') !== 'no'),
-      });
+      const person = who;
+      const given = this.#grants
+        .perhaps(person)
+        .filter(([, rule]) => this.#matching(rule, person, 'grant') === 'yes');
+      // Of a group that nobody can tell it counts as a member.
+      const taken = this.#denies
+        .perhaps(person)
+        .filter(([, rule]) => this.#matching(rule, person, 'deny') !== 'no');
+      const [grants, denies] = [given.map(([, rule]) => rule), taken.map(([, rule]) => rule)];
+      steps.push({ principal: person, grants, denies });
+      keys.push(`${given.map(([at]) => at).join(',')}-${taken.map(([at]) => at).join(',')}`);
     }
-    const key = steps
-      .map(({ grants, denies }) => [
-        grants.map((one) => this.#grants.indexOf(one)).join(','),
-        denies.map((one) => this.#denies.indexOf(one)).join(','),
-      ])
-      .join(';');
-    return { key, steps };
+    return { key: keys.join(';'), steps };
   }
 
   /** Undefined `need`: connecting. The claims and method asked about are those of the rules' steps. */
@@ -146,6 +146,39 @@ export class Declared {
 
   #matching(rule: Grant | Deny, principal: Principal, side: Side): Match {
     return anySubjectMatch(rule.subjects, principal, side, this.#policy.clusters);
+  }
+}
+
+type Numbered<Rule> = readonly [number, Rule];
+
+/** Rules that can only mean service accounts they name, by those names; and all the others. */
+class NamedRules<Rule extends Grant | Deny> {
+  readonly #others: Numbered<Rule>[] = [];
+  readonly #byAccount = new Map<string, Numbered<Rule>[]>();
+
+  constructor(rules: readonly Rule[]) {
+    for (const one of rules.entries()) {
+      const names = new Set<string>();
+      const isNamed = one[1].subjects.every((subject) => {
+        if (subject.kind !== 'workload' || !subject.serviceAccounts) return false;
+        for (const name of subject.serviceAccounts) names.add(name);
+        return true;
+      });
+      if (!isNamed) this.#others.push(one);
+      else for (const name of names) this.#byAccount.set(name, [...this.#named(name), one]);
+    }
+  }
+
+  /** Whoever is left out is meant by none of the rules left out. */
+  perhaps(principal: Principal): readonly Numbered<Rule>[] {
+    if (principal.kind !== 'workload') return this.#others;
+    const named = this.#named(`${principal.namespace}/${principal.serviceAccount}`);
+    if (named.length === 0) return this.#others;
+    return this.#others.length === 0 ? named : [...this.#others, ...named];
+  }
+
+  #named(account: string): readonly Numbered<Rule>[] {
+    return this.#byAccount.get(account) ?? [];
   }
 }
 

@@ -61,15 +61,13 @@ export function callerAtoms(
   const plain = [...namespaces, OTHER].flatMap((namespace) =>
     withLabels(plaintext(cluster, namespace), names),
   );
+  // What does not verify is no certificate, and whoever comes from elsewhere without one is, to a
+  // NetworkPolicy, less than a pod of a namespace that nobody names.
   const foreign = [...policy.clusters.values()]
-    .filter(({ name }) => name !== cluster.name)
-    .flatMap((other) => [
-      // What does not verify is no certificate: its bearer is one more without.
-      ...(names.trusts.has(other.name)
-        ? [...accounts].map((account) => mtls(policy, other, other.trustDomain, account))
-        : []),
-      plaintext(other, OTHER),
-    ]);
+    .filter(({ name }) => name !== cluster.name && names.trusts.has(name))
+    .flatMap((other) =>
+      [...accounts].map((account) => mtls(policy, other, other.trustDomain, account)),
+    );
   return [...certified, ...plain, ...foreign].sort((a, b) => a.named - b.named);
 }
 

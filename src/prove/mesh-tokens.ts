@@ -12,6 +12,8 @@ import type { DeclaredAnswer } from './proof.ts';
 import type { MeshQuestion } from './prove-mesh.ts';
 import { tokensOf } from './token-claims.ts';
 
+const OTHER_AUDIENCE = 'another-audience';
+
 /** Somebody with a token at a port that sees tokens. */
 interface Bearer {
   readonly atom: PrincipalAtom;
@@ -104,6 +106,9 @@ function bearers({ policy }: MeshQuestion, door: GatewayDoor): readonly Bearer[]
         const targets = new Set(found.get(key)?.targets);
         if (entitled.has(atom.text)) targets.add(target);
         found.set(key, { atom, token, targets });
+        const stray = { ...token, claims: { ...token.claims, aud: OTHER_AUDIENCE } };
+        const text = `${atom.text} with a token for somebody else`;
+        found.set(`${key} stray`, { atom: { ...atom, text }, token: stray, targets: new Set() });
       }
     }
   }

@@ -60,8 +60,11 @@ class Prover {
       .filter(({ id }) => targets?.has(id) ?? this.#isSpokenOf(id))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     const outcomes = meshes.map((mesh) => ({ mesh, outcome: this.#mesh(mesh) }));
+    const ids = new Set(asked.map(({ id }) => id));
+    const admitted = outcomes.flatMap(({ outcome }) => outcome.admitted.flatMap(behindMesh));
+    this.#residuals.push(...admitted.filter(({ target }) => ids.has(target)));
     for (const target of asked) {
-      this.#gatewayAndDatabase(target, outcomes.map(({ outcome }) => outcome));
+      this.#gatewayAndDatabase(target);
       for (const { mesh, outcome } of outcomes) {
         const found = outcome.outcomes.get(target.id);
         const { source, context } = mesh;
@@ -93,7 +96,7 @@ class Prover {
     });
   }
 
-  #gatewayAndDatabase(target: Target, meshes: readonly MeshOutcome[]): void {
+  #gatewayAndDatabase(target: Target): void {
     const { policy, gateway, databases } = this.#input;
     const declared = this.#declaredOf(target);
     const atoms = principalAtoms(targetRules([policy, gateway.policy], target.id));
@@ -109,12 +112,8 @@ class Prover {
       const undecided = { status: 'undecided', text: OVER_BUDGET, found: [] } as const;
       this.#add('database', target, { ...(outcome ?? undecided), source: database.source });
     }
-    const reached = meshes.flatMap(({ admitted }) =>
-      admitted.filter(({ place }) => place.targets.includes(target)),
-    );
     this.#residuals.push(
       ...withoutGateway(policy, declared, sets ?? []),
-      ...reached.flatMap((one) => behindMesh(target, one)),
       ...withoutMesh(target, database),
       ...(database ? withoutDatabase(declared, sets ?? [], outcome) : []),
     );

@@ -97,12 +97,12 @@ function togetherOnly(sets: readonly LeaseSet[], declared: Declared): readonly L
   );
 }
 
-/** Whom the mesh lets come to a target's port although no target there has a Grant for him. */
-export function behindMesh(target: Target, admitted: Admitted): readonly Residual[] {
+/** Whom the mesh lets come to a port although no target there has a Grant for him. */
+export function behindMesh(admitted: Admitted): readonly Residual[] {
   const { place, strangers } = admitted;
   if (strangers.length === 0) return [];
   const text = `at ${place.text} the mesh also lets come ${strangersText(admitted)}; the gateway alone turns them away`;
-  return [{ without: 'gateway', target: target.id, text, rules: [] }];
+  return place.targets.map(({ id }) => ({ without: 'gateway', target: id, text, rules: [] }));
 }
 
 /** Of a namespace that is let in everybody is, whatever his name is. */
