@@ -39,7 +39,10 @@ export async function proofInputs(
     meshes.push(declaredMesh(context, artifacts, trusts));
   }
   const servers = layers.databases.map((target) => {
-    return [target.id, { source: 'declared' as const, scope: databaseScope(policy, target) }] as const;
+    return [
+      target.id,
+      { source: 'declared' as const, scope: databaseScope(policy, target) },
+    ] as const;
   });
   return { meshes, databases: new Map(servers), unread: [] };
 }
@@ -74,7 +77,8 @@ async function liveInputs(
   const found = new Map<string, DatabaseInput>();
   const unread: { place: string; problem: PosternError }[] = [];
   for (const one of clusters) {
-    if ('problem' in one) unread.push({ place: `mesh ${one.of.cluster.name}`, problem: one.problem });
+    if ('problem' in one)
+      unread.push({ place: `mesh ${one.of.cluster.name}`, problem: one.problem });
   }
   for (const one of servers) {
     if ('found' in one) found.set(one.of.id, one.found);

@@ -20,7 +20,11 @@ export function proofText(proof: Proof): string {
       const shown = `${text}${rules.length === 0 ? '' : ` ${rules.map(placeText).join(' ')}`}`;
       texts.set(shown, [...(texts.get(shown) ?? []), target]);
     }
-    if (texts.size > 0) lines.push('', `Without the ${layer}${layer === 'gateway' ? "'s check" : ''}, no longer held:`);
+    if (texts.size > 0)
+      lines.push(
+        '',
+        `Without the ${layer}${layer === 'gateway' ? "'s check" : ''}, no longer held:`,
+      );
     for (const [text, targets] of texts) lines.push(`  - ${targets.join(', ')}: ${text}`);
   }
   return lines.map(printable).join('\n');

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Principal } from '../model/principal.ts';
 import { accessConditions, accessExpiries, type ConditionalRules } from './access.ts';
-import type { Grant } from './policy.ts';
 import { type AttributeAtoms, attributeAtoms } from './claim-atoms.ts';
 import type { Surroundings } from './condition.ts';
+import type { Grant } from './policy.ts';
 import { surroundingsAtoms } from './surroundings-atoms.ts';
 
 /** One principal with its attributes at one moment. */

@@ -9,9 +9,10 @@ import type { RuleReference } from '../model/decision.ts';
 import type { DataRole, Target } from '../policy/policy.ts';
 import type { DatabaseModel } from './database/model.ts';
 import type { ObjectReach, PowerEntry, ReachEntry, Source } from './database/question.ts';
-import { sourceText, whyText } from './database-text.ts';
-import { DeclaredRights, reachText } from './declared-rights.ts';
-import type { Findings } from './findings.ts';
+import { sourceText } from './database-text.ts';
+import { DeclaredRights } from './declared-rights.ts';
+import { causeOf, excessOf } from './excess.ts';
+import type { Findings, Found } from './findings.ts';
 import type { WorkBudget } from './work-budget.ts';
 
 interface Server {
@@ -48,27 +49,18 @@ export function compareAccounts(
     const { entries, powers } = model.reach({ user, host });
     if (!budget.take(1 + entries.length + powers.length)) return undefined;
     const rights = new DeclaredRights(roles, foldsNames(server.target));
-    const found = [
-      ...entries
-        .filter((entry) => isOurs(entry, server.scope) && rights.standing(entry) === 'beyond')
-        .map((entry) => ({ action: entry.action, entry, why: whyText(entry.verdict, entry.reason) })),
-      ...powers
-        .filter((power) => opensOurs(power, server.scope))
-        .map((entry) => ({ action: entry.privilege, entry, why: 'granted' })),
-    ];
-    for (const { action, entry, why } of found) {
-      if (isThroughPostern(entry.by) || (calls && isProcedure(entry.by))) continue;
-      findings.add({
-        ...{ layer: 'database', kind: 'exceeds', target: server.target.id },
-        identity: `account ${user === '' ? `''@${host}` : holderText(user, host)}`,
-        object: reachText(entry.on, 'columns' in entry ? entry.columns : undefined),
-        action,
-        where: 'a login past the gateway',
-        by: sourceText(entry.by),
-        why,
+    const concerns = (one: ReachEntry | PowerEntry) =>
+      !(calls && isProcedure(one.by)) && isOurs(one, server.scope);
+    const identity = `account ${user === '' ? `''@${host}` : holderText(user, host)}`;
+    for (const { object, action, why, by } of excessOf({ entries, powers }, rights, concerns)) {
+      const counter: Found = {
+        ...{ layer: 'database', kind: 'exceeds', target: server.target.id, identity },
+        ...{ object, action, where: 'a login past the gateway', by: sourceText(by), why },
         rules: [],
         declared: { effect: 'deny', text, rules },
-      });
+      };
+      // Who is not to be there at all is one thing to put right, and a lease what it has more.
+      findings.add(counter, roles.length > 0 || isHeldByAll(by) ? causeOf(by) : identity);
     }
   }
   return asked.length;
@@ -116,13 +108,15 @@ function foldsNames({ system }: Target): boolean {
 }
 
 /** What is not about the declared schemas, Postern's or the server's is somebody else's business. */
-function isOurs({ on }: ReachEntry, scope: Scope): boolean {
-  return touches(on, [...scope.schemas, 'postern', 'mysql']);
+function isOurs(one: ReachEntry | PowerEntry, scope: Scope): boolean {
+  if ('opens' in one && one.opens === 'server') return false;
+  if ('opens' in one && (one.opens === 'everything' || one.opens === 'reading')) return true;
+  return touches(one.on, [...scope.schemas, 'postern', 'mysql']);
 }
 
-function opensOurs({ opens, on }: PowerEntry, scope: Scope): boolean {
-  if (opens === 'server') return false;
-  return opens === 'everything' || isOurs({ on } as ReachEntry, scope);
+/** Told of the leases already, if it is more than they are to have. */
+function isHeldByAll({ hops }: Source): boolean {
+  return hops.some(({ kind }) => kind === 'public' || kind === 'anonymous');
 }
 
 function touches(on: ObjectReach, schemas: readonly string[]): boolean {
@@ -131,13 +125,6 @@ function touches(on: ObjectReach, schemas: readonly string[]): boolean {
   return schemas.some((one) => one.toLowerCase() === on.schema.toLowerCase());
 }
 
-/** What its procedures do is bounded by themselves; that they are unchanged is asked by drift. */
-function isThroughPostern({ hops }: Source): boolean {
-  return hops.some(({ kind, ...hop }) => kind === 'definer-routine' && isOwn(hop));
+function isProcedure({ right, hops }: Source): boolean {
+  return right.level === 'procedure' && right.schema === 'postern' && hops.length === 0;
 }
-
-function isProcedure({ right }: Source): boolean {
-  return right.level === 'procedure' && isOwn(right);
-}
-
-const isOwn = (place: object): boolean => 'schema' in place && place.schema === 'postern';

@@ -20,6 +20,7 @@ export class DeclaredRights {
   }
 
   standing(entry: ReachEntry): Standing {
+    if (isImplied(entry)) return 'declared';
     if (this.#privileges.some((one) => this.#gives(one, entry))) return 'declared';
     if (this.#privileges.some((one) => this.#hasBehind(one, entry))) return 'declared';
     return entry.by.hops.some((hop) => {
@@ -75,12 +76,19 @@ export class DeclaredRights {
   ): boolean {
     const isRoutine = one.type === 'routine' && other.type === 'routine';
     const name = (text: string) => (isRoutine ? text.toLowerCase() : this.#name(text));
-    return this.#name(one.schema) === this.#name(other.schema) && name(one.name) === name(other.name);
+    return (
+      this.#name(one.schema) === this.#name(other.schema) && name(one.name) === name(other.name)
+    );
   }
 
   #name(name: string): string {
     return this.#fold ? name.toLowerCase() : name;
   }
+}
+
+/** Whoever may read or write a table may let a key of his own point at it; no Grant says more. */
+function isImplied({ action, by }: ReachEntry): boolean {
+  return action === 'references' && by.right.privilege !== 'REFERENCES';
 }
 
 function isSubset(columns: readonly string[] | undefined, of: readonly string[]): boolean {

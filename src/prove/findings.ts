@@ -8,7 +8,7 @@ export interface LayerOutcome {
   readonly found: readonly CounterExample[];
 }
 
-type Found = Omit<CounterExample, 'alike'>;
+export type Found = Omit<CounterExample, 'alike'>;
 
 /**
  * Keeps, of all cases with one cause, the least one: the first, since they come in the order of how
@@ -17,9 +17,10 @@ type Found = Omit<CounterExample, 'alike'>;
 export class Findings {
   readonly #byCause = new Map<string, { least: Found; count: number }>();
 
-  add(found: Found): void {
-    const { layer, kind, target, by, why } = found;
-    const cause = JSON.stringify([layer, kind, target, by, why]);
+  /** `of` says what the cause is; by default what decides and why. */
+  add(found: Found, of: string = JSON.stringify([found.by, found.why])): void {
+    const { layer, kind, target } = found;
+    const cause = JSON.stringify([layer, kind, target, of]);
     const known = this.#byCause.get(cause);
     if (!known) this.#byCause.set(cause, { least: found, count: 1 });
     else {

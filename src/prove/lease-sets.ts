@@ -25,7 +25,12 @@ export interface LeaseMember {
 
 /** Undefined: over the budget. Who may never log in gets no lease. */
 export function leaseSets(
-  { policy, declared, gateway, budget }: {
+  {
+    policy,
+    declared,
+    gateway,
+    budget,
+  }: {
     readonly policy: Policy;
     readonly declared: Declared;
     readonly gateway: Gateway;
@@ -55,7 +60,11 @@ export function leaseSets(
 }
 
 /** One that acts for another has the roles that both have. */
-function rolesGiven(rules: MatchedRules, policy: Policy, { target }: Declared): readonly DataRole[] {
+function rolesGiven(
+  rules: MatchedRules,
+  policy: Policy,
+  { target }: Declared,
+): readonly DataRole[] {
   const [own = new Set<string>(), ...others] = rules.steps.map(
     ({ grants }) => new Set(grants.flatMap(({ roles }) => roles.get(target.id) ?? [])),
   );

@@ -3,7 +3,12 @@ import type { Artifact } from '../compile/istio/artifact.ts';
 import type { MeshContext } from '../compile/istio/mesh-context.ts';
 import { isJsonObject, type KubeObject, objectKey, referenceOf } from '../compile/kube/object.ts';
 import { declaredFacts } from './declared-mesh.ts';
-import { liveMeshObject, type MeshFacts, meshObject, type WorkloadFacts } from './mesh/mesh-facts.ts';
+import {
+  liveMeshObject,
+  type MeshFacts,
+  meshObject,
+  type WorkloadFacts,
+} from './mesh/mesh-facts.ts';
 import type { MeshInput } from './mesh-input.ts';
 
 /** What the API server of a cluster shows. */
@@ -66,13 +71,15 @@ function podFacts({ metadata, spec }: KubeObject): readonly WorkloadFacts[] {
   const { namespace, labels = {}, annotations } = metadata;
   if (namespace === undefined) return [];
   const ports: Record<string, number> = {};
-  const containers = isJsonObject(spec) && Array.isArray(spec['containers']) ? spec['containers'] : [];
+  const containers =
+    isJsonObject(spec) && Array.isArray(spec['containers']) ? spec['containers'] : [];
   for (const container of containers) {
     const listed = isJsonObject(container) ? container['ports'] : undefined;
     for (const port of Array.isArray(listed) ? listed : []) {
       if (!isJsonObject(port)) continue;
       const { name, containerPort } = port;
-      if (typeof name === 'string' && typeof containerPort === 'number') ports[name] = containerPort;
+      if (typeof name === 'string' && typeof containerPort === 'number')
+        ports[name] = containerPort;
     }
   }
   return [{ namespace, labels, ...(annotations && { annotations }), ports }];

@@ -38,7 +38,11 @@ export function compareDatabase(
     const by = decidedBy(verdict, place);
     if (meant && verdict.effect === 'deny') {
       const who = account === postern ? 'Postern' : `The operator ${account}`;
-      const answer = { effect: 'allow', text: `${who} is to reach it.`, rules: [pods.rule] } as const;
+      const answer = {
+        effect: 'allow',
+        text: `${who} is to reach it.`,
+        rules: [pods.rule],
+      } as const;
       comparison.differs('refuses', target, asked, by, answer);
     } else if (!meant && verdict.effect === 'allow') {
       comparison.differs('exceeds', target, asked, by, pastPostern(place, caller.transport));

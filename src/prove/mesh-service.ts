@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { GATEWAY_LABELS, GATEWAY_NAME, podPort } from '../compile/istio/mesh-context.ts';
-import { serviceName } from '../compile/istio/mesh-context.ts';
+import {
+  GATEWAY_LABELS,
+  GATEWAY_NAME,
+  podPort,
+  serviceName,
+} from '../compile/istio/mesh-context.ts';
 import { isJsonObject, type JsonObject } from '../compile/kube/object.ts';
 import type { RuleReference } from '../model/decision.ts';
 import type { Target } from '../policy/policy.ts';

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { baseRoleName } from '../compile/sql/role-name.ts';
+
 import type { ObservedMember, ObservedState } from '../compile/sql/observed.ts';
+import { baseRoleName } from '../compile/sql/role-name.ts';
 import type { DataRole } from '../policy/policy.ts';
-import type { Holder } from './database/question.ts';
+import type { AccountHolder } from './database/question.ts';
 
 /** A server with one more lease for each set of roles, made as `lend` makes them. */
 export interface ProbedServer {
   readonly state: ObservedState;
-  readonly holders: ReadonlyMap<string, Holder>;
+  readonly holders: ReadonlyMap<string, AccountHolder>;
 }
 
 /** Roles by the key of the set; leases have names that no account of the gateway's can have. */
@@ -19,7 +20,7 @@ export function withProbes(
     observed.registry.composites.map(({ name, roles }) => [[...roles].sort().join(','), name]),
   );
   const exists = new Set(observed.accounts.filter((one) => one.isRole).map(({ user }) => user));
-  const holders = new Map<string, Holder>();
+  const holders = new Map<string, AccountHolder>();
   const roles: string[] = [];
   const members: ObservedMember[] = [];
   for (const [key, set] of sets) {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { Scope } from '../compile/sql/managed.ts';
+import type { ObservedRoutine } from '../compile/sql/observed.ts';
 import { objectText } from '../model/request.ts';
 import { DatabaseModel } from './database/model.ts';
 import type { Holder, ReachEntry, Source } from './database/question.ts';
@@ -6,10 +8,11 @@ import { compareAccounts } from './database-accounts.ts';
 import type { DatabaseInput } from './database-input.ts';
 import { sourceText, whyText } from './database-text.ts';
 import type { Declared } from './declared.ts';
-import { DeclaredRights, reachText } from './declared-rights.ts';
+import { DeclaredRights } from './declared-rights.ts';
 import { declaredAnswer } from './declared-text.ts';
+import { causeOf, type Excess, excessOf } from './excess.ts';
 import { expectedState } from './expected-database.ts';
-import { counted, Findings, type LayerOutcome, OVER_BUDGET } from './findings.ts';
+import { counted, Findings, type Found, type LayerOutcome, OVER_BUDGET } from './findings.ts';
 import type { LeaseMember, LeaseSet } from './lease-sets.ts';
 import { withProbes } from './probe-lease.ts';
 import type { CounterExample } from './proof.ts';
@@ -54,7 +57,10 @@ class DatabaseComparison {
     const probed = withProbes(observed, new Map(sets.map(({ key, lent }) => [key, lent])));
     this.#question = question;
     this.#holders = probed.holders;
-    this.#model = new DatabaseModel(probed.state, { caseInsensitiveNames: declared.foldsNames });
+    this.#model = new DatabaseModel(probed.state, {
+      caseInsensitiveNames: declared.foldsNames,
+      isTrusted: (routine) => isAsInstalled(routine, input.scope),
+    });
   }
 
   get text(): string {
@@ -76,17 +82,9 @@ class DatabaseComparison {
     this.#withheld(set, holder);
     const rights = new DeclaredRights(set.declared, declared.foldsNames);
     for (const entry of entries) {
-      const standing = isImplied(entry) ? 'declared' : rights.standing(entry);
-      if (standing === 'behind') this.behind.push({ set, entry });
-      if (standing !== 'beyond') continue;
-      const { action, on, columns, verdict, reason, by } = entry;
-      const object = reachText(on, columns);
-      this.#exceeds(set, first, { object, action, why: whyText(verdict, reason), by });
+      if (rights.standing(entry) === 'behind') this.behind.push({ set, entry });
     }
-    for (const { privilege, on, by } of powers) {
-      const object = reachText(on, undefined);
-      this.#exceeds(set, first, { object, action: privilege, why: 'granted', by });
-    }
+    for (const excess of excessOf({ entries, powers }, rights)) this.#exceeds(set, first, excess);
     return true;
   }
 
@@ -126,39 +124,35 @@ class DatabaseComparison {
     }
   }
 
-  #exceeds(
-    set: LeaseSet,
-    { atom, rules }: LeaseMember,
-    found: {
-      readonly object: string;
-      readonly action: string;
-      readonly why: string;
-      readonly by: Source;
-    },
-  ): void {
+  #exceeds(set: LeaseSet, { atom, rules }: LeaseMember, { by, ...what }: Excess): void {
     const { declared, input } = this.#question;
     const names = set.declared.map(({ id }) => id).join(', ');
     const grants = rules.steps.flatMap((step) => step.grants.map(({ rule }) => rule));
     const text = `Its roles (${names === '' ? 'none' : names}) do not give this.`;
-    this.findings.add({
-      ...{ layer: 'database', kind: 'exceeds', target: declared.target.id },
-      identity: atom.text,
-      object: found.object,
-      action: found.action,
+    const counter: Found = {
+      ...{ layer: 'database', kind: 'exceeds', target: declared.target.id, identity: atom.text },
+      ...what,
       where: `a lease of ${names === '' ? 'no role' : names}`,
-      by: sourceText(found.by),
-      why: found.why,
-      rules: rulesOf(found.by, input),
+      by: sourceText(by),
+      rules: rulesOf(by, input),
       declared: { effect: 'deny', text, rules: grants },
-    });
+    };
+    this.findings.add(counter, causeOf(by));
   }
+}
+
+/** Postern's own procedures check what they are asked, as long as they are the ones it made. */
+function isAsInstalled(routine: ObservedRoutine, { installation }: Scope): boolean {
+  const { owner, procedures } = installation;
+  return (
+    routine.schema === 'postern' &&
+    routine.definer === `${owner.user}@${owner.host}` &&
+    procedures.some(
+      ({ name, bodySha256 }) => name === routine.name && bodySha256 === routine.bodySha256,
+    )
+  );
 }
 
 function rulesOf({ account }: Source, { scope }: DatabaseInput): CounterExample['rules'] {
   return scope.desired.roles.filter(({ name }) => name === account.user).map(({ rule }) => rule);
-}
-
-/** Whoever may read or write a table may let a key of his own point at it; no Grant says more. */
-function isImplied({ action, by }: ReachEntry): boolean {
-  return action === 'references' && by.right.privilege !== 'REFERENCES';
 }

@@ -57,7 +57,9 @@ function limits(grants: readonly Grant[], policy: Policy): readonly Line[] {
     const found = policy.serviceClasses.get(name);
     if (!found) return [];
     const parts = Object.entries(found.limits).map(([limit, value]) => `${limit} ${value}`);
-    return [{ text: `the limits of ServiceClass ${name}: ${parts.join(', ')}`, rules: [found.rule] }];
+    return [
+      { text: `the limits of ServiceClass ${name}: ${parts.join(', ')}`, rules: [found.rule] },
+    ];
   });
 }
 

@@ -49,7 +49,10 @@ describe('the declaration as the proof reads it', () => {
   });
 
   it('would be told from one that forgets Denies, conditions or ends', () => {
-    assert.notEqual(firstDifference((policy) => ({ ...policy, denies: [] })), '');
+    assert.notEqual(
+      firstDifference((policy) => ({ ...policy, denies: [] })),
+      '',
+    );
     const changed = (change: object) => (policy: Policy) => ({
       ...policy,
       grants: policy.grants.map((grant) => ({ ...grant, ...change })),

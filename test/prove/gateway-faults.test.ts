@@ -5,7 +5,13 @@ import type { Policy } from '../../src/policy/policy.ts';
 import { EngineGateway, type Gateway } from '../../src/prove/gateway.ts';
 import { agrees } from '../../src/prove/proof.ts';
 import { sqlDeclaration } from '../support/proof-declarations.ts';
-import { asDeclared, caseText, checkedPolicy, PROOF_NOW_MS, proofOf } from '../support/proof-world.ts';
+import {
+  asDeclared,
+  caseText,
+  checkedPolicy,
+  PROOF_NOW_MS,
+  proofOf,
+} from '../support/proof-world.ts';
 
 const BACKUP = `kind: Grant
 metadata: {name: backup, namespace: data}

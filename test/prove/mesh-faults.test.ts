@@ -54,9 +54,8 @@ const policyOf = (name: string, namespace: string, spec: object) => ({
 const rulesOf = (spec: object) => (spec as { rules: Record<string, unknown>[] }).rules;
 const ingressOf = (spec: object) => (spec as { ingress: Record<string, unknown>[] }).ingress;
 const rule = (spec: object, at: number) => rulesOf(spec)[at] as Record<string, never>;
-const edit =
-  (id: string, change: (spec: Record<string, unknown>) => void) => (planted: Planted) =>
-    editObject(planted, id, ({ spec }) => change(spec));
+const edit = (id: string, change: (spec: Record<string, unknown>) => void) => (planted: Planted) =>
+  editObject(planted, id, ({ spec }) => change(spec));
 const withoutDeny = (planted: Planted) => editObject(planted, DENY, undefined);
 const both =
   (...plants: readonly ((planted: Planted) => void)[]) =>
@@ -157,10 +156,7 @@ const FAULTS: readonly Fault[] = [
     plant: edit(PEER, (spec) => {
       spec['portLevelMtls'] = { '3306': { mode: 'DISABLE' } };
     }),
-    found: [
-      'exceeds mesh data/orders: plaintext from prod/databases connect',
-      POSTERN_REFUSED,
-    ],
+    found: ['exceeds mesh data/orders: plaintext from prod/databases connect', POSTERN_REFUSED],
     by: /postern-orders-deny/,
     declared: /^deny: The mesh is to be STRICT/,
   },
@@ -264,7 +260,9 @@ const FAULTS: readonly Fault[] = [
     plant: both(
       ...[ALLOW, DENY].map((id) =>
         edit(id, (spec) => {
-          const [from] = rulesOf(spec)[0]?.['from'] as { source: Record<string, string[]> }[];
+          const [from] = (rulesOf(spec)[0]?.['from'] ?? []) as {
+            source: Record<string, string[]>;
+          }[];
           for (const names of Object.values(from?.source ?? {})) {
             names.push('cluster.local/ns/backup/sa/nightly');
           }
@@ -273,7 +271,7 @@ const FAULTS: readonly Fault[] = [
       (planted) =>
         editObject(planted, 'NetworkPolicy/data/postern-orders', ({ spec }) => {
           const [first] = ingressOf(spec);
-          (first?.['from'] as object[]).push({
+          ((first?.['from'] ?? []) as object[]).push({
             namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'backup' } },
           });
         }),
@@ -340,9 +338,7 @@ const FAULTS: readonly Fault[] = [
         if (to && isTracking && one['from']) to.operation['paths'] = ['/api/*'];
       }
     }),
-    found: [
-      'exceeds mesh ml/tracking: workload/prod/tools/nightly connect GET /api/x-y',
-    ],
+    found: ['exceeds mesh ml/tracking: workload/prod/tools/nightly connect GET /api/x-y'],
     by: /postern-http-allow/,
     declared: /^deny: /,
   },
