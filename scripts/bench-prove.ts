@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Compiling and proving a declaration of many services: each in a namespace of its own, granted a
- * role on every tenth of 100 MariaDB Targets whose pods are in one sidecar mesh. Runs for about a
- * minute. Usage: bench-prove [--json]
+ * role on every tenth of 100 MariaDB Targets whose pods are in one sidecar mesh. Times are of the
+ * processor, which on a machine that does nothing else is what one waits: all of it runs in one
+ * thread. Runs for about half a minute. Usage: bench-prove [--json]
  */
 
 import { databaseScope } from '../src/broker/installation.ts';
@@ -89,14 +90,19 @@ function compile(policy: Policy) {
   return { mesh: declaredMesh(context, artifacts, new Set()), scopes };
 }
 
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
 function measure(services: number): Result {
   const sources = [{ path: 'policy.yaml', text: declaration(services) }];
-  const start = performance.now();
+  const start = cpuMs();
   const { policy, diagnostics } = checkSources(sources, { nowMs: NOW_MS });
   if (!policy) throw new Error(diagnosticsText(diagnostics, sources));
-  const checked = performance.now();
+  const checked = cpuMs();
   const { mesh, scopes } = compile(policy);
-  const compiled = performance.now();
+  const compiled = cpuMs();
   const proof = prove({
     policy,
     nowMs: NOW_MS,
@@ -104,7 +110,7 @@ function measure(services: number): Result {
     meshes: [mesh],
     databases: new Map(scopes.map(([id, scope]) => [id, { source: 'declared', scope }])),
   });
-  const proved = performance.now();
+  const proved = cpuMs();
   if (!agrees(proof)) {
     const undecided = proof.layers.find(({ status }) => status === 'undecided');
     throw new Error(JSON.stringify(proof.counterExamples[0] ?? undecided, null, 2));

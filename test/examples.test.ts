@@ -8,7 +8,9 @@ import { KINDS } from '../src/policy/document/kind.ts';
 import { TARGET_FORMS } from '../src/policy/document/target.ts';
 import { runExpectations } from '../src/policy/expectation.ts';
 import { loadPolicy } from '../src/policy/load.ts';
+import { agrees } from '../src/prove/proof.ts';
 import { jsYaml } from './support/js-yaml.ts';
+import { asDeclared, PROOF_NOW_MS, proofOf } from './support/proof-world.ts';
 import { repositoryFile } from './support/repository-file.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 15, 12);
@@ -32,6 +34,16 @@ describe('examples', () => {
       assert.ok(policy && policy.expectations.length > 0);
       const failed = runExpectations(policy, NOW_MS).filter(({ held }) => !held);
       assert.deepEqual(failed, []);
+    });
+  }
+
+  for (const name of declarations) {
+    it(`${name} is held by gateway, mesh and database alike`, async () => {
+      const { policy } = await loadPolicy([name], { cwd: folder, nowMs: PROOF_NOW_MS });
+      assert.ok(policy);
+      const proof = proofOf(asDeclared(policy));
+      assert.deepEqual(proof.counterExamples, []);
+      assert.ok(agrees(proof), JSON.stringify(proof.layers));
     });
   }
 

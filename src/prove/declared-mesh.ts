@@ -29,7 +29,8 @@ export function declaredFacts({ cluster, mesh }: MeshContext): MeshFacts {
   };
 }
 
-function declaredPods(context: MeshContext): readonly WorkloadFacts[] {
+/** The pods of Postern and of the databases. */
+export function declaredPods(context: MeshContext): readonly WorkloadFacts[] {
   const { labels, annotations } = gatewayPod(context);
   return [
     { namespace: context.gateway.namespace, labels, annotations },

@@ -2,7 +2,7 @@
 import type { Artifact } from '../compile/istio/artifact.ts';
 import type { MeshContext } from '../compile/istio/mesh-context.ts';
 import { isJsonObject, type KubeObject, objectKey, referenceOf } from '../compile/kube/object.ts';
-import { declaredFacts } from './declared-mesh.ts';
+import { declaredFacts, declaredPods } from './declared-mesh.ts';
 import {
   liveMeshObject,
   type MeshFacts,
@@ -44,7 +44,10 @@ export function liveMesh(
       .filter(({ kind }) => kind === 'Namespace')
       .map(({ metadata }) => [metadata.name, metadata.labels ?? {}] as const),
   );
-  const workloads = live.filter(({ kind }) => kind === 'Pod').flatMap(podFacts);
+  const pods = live.filter(({ kind }) => kind === 'Pod').flatMap(podFacts);
+  // What does not run yet is taken to be as declared once it does.
+  const awaited = declaredPods(context).filter((one) => !pods.some((pod) => isOf(pod, one)));
+  const workloads = [...pods, ...awaited];
   const facts = {
     ...declaredFacts(context),
     ...configured(config),
@@ -65,6 +68,11 @@ function configured(config: LiveCluster['config']): Partial<MeshFacts> {
     ...(rootNamespace !== undefined && { rootNamespace }),
     ...(mode && { outboundTrafficPolicy: mode }),
   };
+}
+
+function isOf(pod: WorkloadFacts, { namespace, labels }: WorkloadFacts): boolean {
+  const isLabelled = Object.entries(labels).every(([name, value]) => pod.labels[name] === value);
+  return pod.namespace === namespace && isLabelled;
 }
 
 function podFacts({ metadata, spec }: KubeObject): readonly WorkloadFacts[] {

@@ -61,15 +61,13 @@ const container = fields({
   volumeMounts: { list: fields(names('name mountPath readOnly')), keys: ['mountPath'] },
   resources: fields({ limits: strings, requests: strings }),
 });
-const podTemplate = fields({
-  metadata,
-  spec: fields({
-    ...names('serviceAccountName restartPolicy terminationGracePeriodSeconds'),
-    containers: { list: container, keys: ['name'] },
-    volumes: { list: fields({ name: 'value', emptyDir: strings }), keys: ['name'] },
-    nodeSelector: { map: 'value', atomic: true },
-  }),
+const podSpec = fields({
+  ...names('serviceAccountName restartPolicy terminationGracePeriodSeconds'),
+  containers: { list: container, keys: ['name'] },
+  volumes: { list: fields({ name: 'value', emptyDir: strings }), keys: ['name'] },
+  nodeSelector: { map: 'value', atomic: true },
 });
+const podTemplate = fields({ metadata, spec: podSpec });
 const peers: Shape = {
   list: fields({
     podSelector: labelSelector,
@@ -101,6 +99,7 @@ export const SERVED_KINDS: readonly ServedKind[] = [
   kind('v1', 'Namespace', 'namespaces', { spec: fields({ finalizers: values }) }, false),
   kind('v1', 'ConfigMap', 'configmaps', { data: strings, immutable: 'value' }),
   kind('v1', 'ServiceAccount', 'serviceaccounts', { automountServiceAccountToken: 'value' }),
+  kind('v1', 'Pod', 'pods', { spec: podSpec }),
   kind('v1', 'Service', 'services', {
     spec: fields({
       ...names('type clusterIP externalName sessionAffinity internalTrafficPolicy'),
