@@ -24,7 +24,7 @@ export function withProbes(
   const roles: string[] = [];
   const members: ObservedMember[] = [];
   for (const [key, set] of sets) {
-    const names = [...new Set(set.map(baseRoleName))].sort();
+    const names = [...new Set(set.map((role) => baseRoleName(role)))].sort();
     const lent = known.get(names.join(','));
     // `lend` gives a composite what it lacks, and refuses one that holds more.
     const composite = lent !== undefined && exists.has(lent) ? lent : `probe role ${key}`;
