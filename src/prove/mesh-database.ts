@@ -5,8 +5,8 @@ import { decidedBy, type MeshComparison } from './mesh-comparison.ts';
 import { namedIn } from './mesh-declared.ts';
 import { meshNamesAt } from './mesh-names.ts';
 import type { DatabasePlace } from './mesh-places.ts';
+import type { MeshQuestion } from './mesh-question.ts';
 import type { DeclaredAnswer } from './proof.ts';
-import type { MeshQuestion } from './prove-mesh.ts';
 
 /** Reasons for which a caller is closed after the proxy has connected it to the database. */
 const TOO_LATE: ReadonlySet<string> = new Set(['deny-rule', 'no-allow-rule']);

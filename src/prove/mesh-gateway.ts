@@ -9,10 +9,10 @@ import { decidedBy, type MeshComparison } from './mesh-comparison.ts';
 import { grantedTo, namedIn, notGranted } from './mesh-declared.ts';
 import { meshNamesAt } from './mesh-names.ts';
 import type { GatewayPlace } from './mesh-places.ts';
+import type { Admitted, MeshQuestion } from './mesh-question.ts';
 import { type MeshRequest, requestsOf, takes } from './mesh-request.ts';
 import { unreachableName } from './mesh-service.ts';
 import { compareTokens } from './mesh-tokens.ts';
-import type { Admitted, MeshQuestion } from './prove-mesh.ts';
 
 type Entitled = ReadonlyMap<Target, ReadonlySet<CallerAtom>>;
 

@@ -6,13 +6,22 @@ import type { MeshToken } from './mesh/mesh-call.ts';
 import type { CallerAtom } from './mesh-callers.ts';
 import { decidedBy, type MeshComparison } from './mesh-comparison.ts';
 import { grantedBy } from './mesh-declared.ts';
-import type { GatewayDoor } from './mesh-gateway.ts';
+import type { GatewayPlace } from './mesh-places.ts';
+import type { MeshQuestion } from './mesh-question.ts';
 import { type MeshRequest, takes } from './mesh-request.ts';
 import type { DeclaredAnswer } from './proof.ts';
-import type { MeshQuestion } from './prove-mesh.ts';
 import { tokensOf } from './token-claims.ts';
 
 const OTHER_AUDIENCE = 'another-audience';
+
+/** A port of Postern that sees tokens. */
+interface TokenDoor {
+  readonly place: GatewayPlace;
+  readonly requests: readonly MeshRequest[];
+  readonly atoms: readonly CallerAtom[];
+  /** Those who may reach each target at some time. */
+  readonly bearers: ReadonlyMap<Target, readonly PrincipalAtom[]>;
+}
 
 /** Somebody with a token at a port that sees tokens. */
 interface Bearer {
@@ -26,7 +35,7 @@ interface Bearer {
 export function compareTokens(
   question: MeshQuestion,
   comparison: MeshComparison,
-  door: GatewayDoor,
+  door: TokenDoor,
 ): void {
   const { place, requests, atoms } = door;
   // Callers that have nothing of their own, so that only the token can be what lets them in.
@@ -68,7 +77,7 @@ function withheld(
     seen,
   }: {
     readonly comparison: MeshComparison;
-    readonly door: GatewayDoor;
+    readonly door: TokenDoor;
     readonly request: MeshRequest;
     readonly seen: readonly {
       readonly atom: CallerAtom;
@@ -96,7 +105,7 @@ const NOT_PLAIN: DeclaredAnswer = {
   rules: [],
 };
 
-function bearers({ policy }: MeshQuestion, door: GatewayDoor): readonly Bearer[] {
+function bearers({ policy }: MeshQuestion, door: TokenDoor): readonly Bearer[] {
   const found = new Map<string, Bearer>();
   for (const target of door.place.targets) {
     const entitled = new Set(door.bearers.get(target)?.map(({ text }) => text));

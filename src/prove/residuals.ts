@@ -11,9 +11,9 @@ import type { DatabaseInput } from './database-input.ts';
 import type { Declared } from './declared.ts';
 import { reachText } from './declared-rights.ts';
 import type { LeaseSet } from './lease-sets.ts';
+import type { Admitted } from './mesh-question.ts';
 import type { Residual } from './proof.ts';
 import type { DatabaseOutcome } from './prove-database.ts';
-import type { Admitted } from './prove-mesh.ts';
 
 type Line = Pick<Residual, 'text' | 'rules'>;
 

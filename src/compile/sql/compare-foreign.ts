@@ -13,7 +13,11 @@ import { revokeStatements, rightsText, schemaPatternReaches } from './right.ts';
 import type { ServerState } from './server-state.ts';
 
 /** The server's own accounts, which only its host reaches. */
-export const SERVER_ACCOUNTS: readonly string[] = ['root@localhost', 'mysql@localhost', 'mariadb.sys@localhost'];
+export const SERVER_ACCOUNTS: readonly string[] = [
+  'root@localhost',
+  'mysql@localhost',
+  'mariadb.sys@localhost',
+];
 /** Global privileges that open no data and cannot be turned into ones that do. */
 const HARMLESS = new Set([
   'PROCESS',
