@@ -8,7 +8,7 @@ import { certificateNames } from '../../src/broker/distinguished-name.ts';
 import { MYSQL_LEASES } from '../../src/broker/mysql/dialect.ts';
 import { Secret } from '../../src/model/secret.ts';
 import type { AdminConnection } from '../../src/target/mysql/connection.ts';
-import { LeaseTarget } from '../support/lease-target.ts';
+import { LeaseTarget, request } from '../support/lease-target.ts';
 import { noMysql } from '../support/mysql.ts';
 
 /** As broker-takeover.test.ts, on MySQL: the broker's password and certificate are somebody else's. */
@@ -295,6 +295,44 @@ describe('broker taken over on MySQL', { skip: noMysql }, () => {
       }
     }
     await work();
+  });
+});
+
+describe('a MySQL that does not see all its connections', { skip: noMysql }, () => {
+  it('lends nothing, because it could not take it back', async () => {
+    const variables = { 'performance-schema-max-thread-instances': '60' };
+    const target = await LeaseTarget.start(PRIVILEGES, SQL, { mysql: true, variables });
+    try {
+      await target.bootstrap();
+      const broker = await target.broker();
+      await broker.start();
+      broker.release(await broker.lend(request()));
+      const crowd = await Promise.all(
+        Array.from({ length: 60 }, () =>
+          createConnection({
+            socketPath: target.mariadb.socketPath,
+            user: 'root',
+            password: target.mariadb.rootPassword,
+          }),
+        ),
+      );
+      await rejects(broker.lend(request('payments/other')), /performance_schema/);
+      await Promise.all(crowd.map((connection) => connection.end()));
+    } finally {
+      await target.stop();
+    }
+  });
+
+  it('is not taken at all without performance_schema', async () => {
+    const variables = { 'performance-schema': 'OFF' };
+    const target = await LeaseTarget.start(PRIVILEGES, SQL, { mysql: true, variables });
+    try {
+      await rejects(target.bootstrap(), /performance_schema is OFF/);
+      await target.mariadb.rootQuery('SET GLOBAL partial_revokes = ON');
+      await rejects(target.bootstrap(), /partial_revokes is ON/);
+    } finally {
+      await target.stop();
+    }
   });
 });
 

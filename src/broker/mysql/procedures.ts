@@ -47,6 +47,12 @@ BEGIN
   IF p_instance IS NULL OR p_instance NOT REGEXP '\\A[a-z0-9-]{1,32}[.][0-9a-f]{8}\\z' THEN
     SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'postern bad-instance: not <installation>.<boot>';
   END IF;
+  -- Whoever cannot be seen there could not be ended: then nothing is lent, nor called revoked.
+  IF NOT EXISTS (SELECT 1 FROM performance_schema.threads WHERE PROCESSLIST_ID = CONNECTION_ID())
+     OR (SELECT VARIABLE_VALUE FROM performance_schema.global_status
+       WHERE VARIABLE_NAME = 'Performance_schema_thread_instances_lost') <> '0' THEN
+    SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'postern connections-unseen: performance_schema is off or lost connections; see performance_schema_max_thread_instances';
+  END IF;
   SELECT broker INTO v_other FROM postern.instance
     WHERE installation = SUBSTRING_INDEX(p_instance, '.', 1) AND broker <> o_broker LIMIT 1;
   IF v_other IS NOT NULL THEN
