@@ -116,7 +116,12 @@ export async function startEnvoy(world: World, socketPath: string): Promise<Fron
   return started(spawn('envoy', ['-c', world.path('envoy.json'), ...flags]), port);
 }
 
-async function started(child: ChildProcess, port: number): Promise<FrontProxy> {
+/** Resolves when the process listens; it is ended when it does not within 20 s. */
+export async function started(
+  child: ChildProcess,
+  port: number,
+  host = '127.0.0.1',
+): Promise<FrontProxy> {
   const said: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk: Buffer) => said.push(chunk.toString()));
@@ -128,7 +133,7 @@ async function started(child: ChildProcess, port: number): Promise<FrontProxy> {
   };
   const up = async () => {
     if (child.exitCode !== null) throw new Error(`it ended: ${said.join('')}`);
-    const socket = connect({ host: '127.0.0.1', port });
+    const socket = connect({ host, port });
     const reached = await new Promise<boolean>((resolve) => {
       socket.once('connect', () => resolve(true));
       socket.once('error', () => resolve(false));
