@@ -9,6 +9,7 @@ import { DENIAL_REASONS } from '../src/model/decision.ts';
 import { ERROR_CODES } from '../src/model/errors.ts';
 import { VERSION } from '../src/model/version.ts';
 import { checkSources } from '../src/policy/check.ts';
+import { MESH_ALLOWS, MESH_DENIES, MESH_UNKNOWNS } from '../src/prove/mesh/mesh-verdict.ts';
 import { repositoryFile } from './support/repository-file.ts';
 import { filesBelow, readText, tableBelow } from './support/source-files.ts';
 
@@ -31,6 +32,17 @@ describe('documents', () => {
     const listed = (heading: string) => tableBelow(page, heading).map(([name]) => name);
     assert.deepEqual(listed('## Errors'), [...ERROR_CODES], 'in the order of src/model/errors.ts');
     assert.deepEqual(listed('## Denials'), [...DENIAL_REASONS], 'in the order of decision.ts');
+  });
+
+  it('explain every answer of the model of the mesh, and no others', () => {
+    const page = readText('docs/reference/mesh-semantics.md');
+    const rows = [
+      ...MESH_ALLOWS.map((why) => [why, 'allow']),
+      ...MESH_DENIES.map((why) => [why, 'deny']),
+      ...MESH_UNKNOWNS.map((why) => [why, 'unknown']),
+    ];
+    const listed = tableBelow(page, '## Answers').map(([why, effect]) => [why, effect]);
+    assert.deepEqual(listed, rows, 'in the order of src/prove/mesh/mesh-verdict.ts');
   });
 
   it('link to files that exist', () => {

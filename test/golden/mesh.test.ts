@@ -27,10 +27,16 @@ function compile(name: string) {
   const compiled = [...policy.clusters.values()].map((one) => compileCluster(policy, one, NOW_MS));
   const shown = /^# shows: (.*)/.exec(text)?.[1]?.split(', ') ?? [];
   const artifacts = compiled.flatMap((one) => one.artifacts);
-  const printed = artifacts.filter(({ kind }) => shown.includes(kind)).map(artifactYaml);
+  const served = compiled.filter((one) => one.artifacts.length > 0);
+  const printed = served.flatMap(({ artifacts: own, context }) => {
+    const texts = own.filter(({ kind }) => shown.includes(kind)).map(artifactYaml);
+    // Which cluster, where there are several.
+    return served.length < 2 ? texts : [`# In ${context?.cluster.name}:\n${texts.join('---\n')}`];
+  });
   const found = compiled.flatMap((one) => one.diagnostics);
   return {
     artifacts,
+    clusters: compiled,
     found,
     printed: `${printed.join('---\n')}${diagnosticsText(found, sources)}`,
   };
@@ -40,7 +46,7 @@ function compile(name: string) {
 describe('golden objects of the mesh', () => {
   for (const name of cases) {
     it(name, () => {
-      const { artifacts, printed } = compile(name);
+      const { artifacts, clusters, printed } = compile(name);
       assert.ok(printed.split('\n').length <= MAX_LINES, `${name} is too long to review`);
       const file = join(folder, name, 'mesh.yaml');
       if (process.env['GOLDEN'] === 'write') writeFileSync(file, printed);
@@ -50,8 +56,10 @@ describe('golden objects of the mesh', () => {
         assert.deepEqual(schemaFaults(plainObject(artifact)), [], artifactId(artifact));
       }
       assert.deepEqual(analyse(artifacts.map(plainObject)), [], name);
-      const ids = artifacts.map(artifactId);
-      assert.equal(new Set(ids).size, ids.length, 'two objects have one name');
+      for (const { artifacts: own } of clusters) {
+        const ids = own.map(artifactId);
+        assert.equal(new Set(ids).size, ids.length, 'two objects have one name');
+      }
     });
   }
 

@@ -105,15 +105,16 @@ function callsTo(inbound: Inbound, issuers: TokenIssuers): readonly AskedCall[] 
   if (inbound.protocol === 'tcp') return callers.map(who);
   const ops = operations(policies);
   const paths = new Set([...ops.flatMap((one) => texts(one['paths'])), '/elsewhere']);
-  const tokens = tokensFor(inbound, policies, issuers);
-  return callers.flatMap((id) =>
-    [...paths].flatMap((path) =>
-      ['POST', 'DELETE'].flatMap((method) =>
-        [undefined, ...tokens].map((token) => ({
-          ...{ ...who(id), path: path.replace('*', 'x'), method },
-          ...(token && { token }),
-        })),
-      ),
+  const [method = 'GET'] = ops.flatMap((one) => texts(one['methods']));
+  const requests = [...paths].flatMap((path) => [
+    { path: path.replace('*', 'x'), method },
+    { path: path.replace('*', 'x'), method: 'DELETE' },
+  ]);
+  const tokens = [undefined, ...tokensFor(inbound, policies, issuers)];
+  // Each kind of request by two of them; the others differ in nothing but the name.
+  return callers.flatMap((id, index) =>
+    (index < 2 ? requests : requests.slice(0, 1)).flatMap((request) =>
+      tokens.map((token) => ({ ...who(id), ...request, ...(token && { token }) })),
     ),
   );
 }

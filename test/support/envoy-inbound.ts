@@ -51,6 +51,8 @@ export function inboundListener(inbound: Inbound, tls: TlsFiles): Loose {
   return {
     name: `${address}:${port}`,
     address: { socket_address: { address, port_value: port } },
+    // An address that somebody else has is a failure, not a share of their calls.
+    enable_reuse_port: false,
     ...(mtlsMode(inbound) !== 'DISABLE' && { listener_filters: [inspector] }),
     filter_chains: chains.map((chain, index) => ({ name: String(index), ...chain })),
   };

@@ -57,9 +57,14 @@ export function spiffeId(name: string): string {
   return `spiffe://${domain}/ns/${namespace}/sa/${account}`;
 }
 
-/** Addresses of 127.64.0.0/16, one for each pod: all of them can listen on the same port. */
+/**
+ * Addresses of 127.64.0.0/10, one for each pod: all of them can listen on the same port. Another
+ * process has others, up to a thousand each.
+ */
 export function loopbackAddress(index: number): string {
-  return `127.64.${Math.floor(index / 250)}.${(index % 250) + 1}`;
+  const block = process.pid % 4096;
+  const third = (block % 64) * 4 + Math.floor(index / 250);
+  return `127.${64 + Math.floor(block / 64)}.${third}.${(index % 250) + 1}`;
 }
 
 /** Of what the proxy of a pod is told, which is nothing of networks and of callers' own proxies. */

@@ -10,7 +10,8 @@ import type { Random } from './random.ts';
 const NAMES = ['dev/a', 'dev/b', 'prod/a', 'prod/b', 'old.example/dev/a'];
 const PRINCIPALS = [
   ...NAMES.map((name) => spiffeId(name).slice('spiffe://'.length)),
-  ...['*', 'cluster.local/*', 'old.example/ns/prod/*', '*/sa/a', '*/ns/dev/sa/b'],
+  ...['*', '*', 'cluster.local/*', 'old.example/ns/prod/*', '*/sa/a', '*/ns/dev/sa/b'],
+  ...['old.example/ns/dev/sa/b', 'old.example/ns/prod/sa/a'],
   ...[
     'cluster.local/ns/dev/*',
     'evil.example/ns/dev/sa/a',
@@ -37,7 +38,7 @@ const REQUEST_PRINCIPALS = [
   ...['*', '*/me', '*.example/you', 'https://*', 'me', '*u', '*v2.0/me'],
 ];
 const CLAIM_VALUES = ['x', 'y', 'x*', '*y', '*', '1'];
-const CLAIMS = ['role', 'groups', 'scope', 'absent', 'deep][in'];
+const CLAIMS = ['role', 'groups', 'scope', 'scope', 'absent', 'deep][in'];
 const MODES = ['STRICT', 'PERMISSIVE', 'DISABLE', 'UNSET'];
 
 export function randomInbound(random: Random, index: number, issuers: TokenIssuers): Inbound {
@@ -45,7 +46,7 @@ export function randomInbound(random: Random, index: number, issuers: TokenIssue
   const objects = [
     ...random.times(random.pick([0, 1, 1, 2, 3]), (at) => policy(random, at)),
     ...peers(random),
-    ...(random.chance(0.6) ? [requestAuthentication(random)] : []),
+    ...(random.chance(0.8) ? [requestAuthentication(random)] : []),
   ];
   return {
     address: loopbackAddress(index),
@@ -79,7 +80,7 @@ function policy(random: Random, at: number): Loose {
 function rule(random: Random): Loose {
   const from = random.times(random.pick([0, 0, 1, 1, 2]), () => ({ source: source(random) }));
   const to = random.times(random.pick([0, 1, 1, 2]), () => ({ operation: operation(random) }));
-  const when = random.times(random.pick([0, 0, 0, 1, 2]), () => condition(random));
+  const when = random.times(random.pick([0, 0, 1, 1, 2]), () => condition(random));
   return {
     ...(from.length > 0 && { from }),
     ...(to.length > 0 && { to }),
@@ -122,7 +123,8 @@ function condition(random: Random): Loose {
     'request.auth.principal': REQUEST_PRINCIPALS,
     ...Object.fromEntries(CLAIMS.map((name) => [`request.auth.claims[${name}]`, CLAIM_VALUES])),
   };
-  const key = random.pick(Object.keys(keys));
+  const claims = CLAIMS.map((name) => `request.auth.claims[${name}]`);
+  const key = random.pick([...Object.keys(keys), ...claims]);
   const values = random.some(keys[key] ?? []).slice(0, 3);
   return { key, [random.chance(0.25) ? 'notValues' : 'values']: values };
 }
@@ -151,13 +153,13 @@ function requestAuthentication(random: Random): Loose {
     ...(random.chance(0.8) && { audiences: random.some(AUDIENCES) }),
     ...(random.chance(0.3) && { spaceDelimitedClaims: ['role'] }),
     ...random.pick([
-      { fromHeaders: [{ name: 'Authorization', prefix: 'Bearer ' }] },
+      ...[{ fromHeaders: [{ name: 'Authorization', prefix: 'Bearer ' }] }, {}, {}],
       { fromHeaders: [{ name: 'x-token' }] },
-      {},
     ]),
   }));
   const namespace = random.pick(['data', 'data', 'istio-system']);
-  return object('RequestAuthentication', 't', namespace, { ...selector(random), jwtRules });
+  const own = random.chance(0.3) ? selector(random) : {};
+  return object('RequestAuthentication', 't', namespace, { ...own, jwtRules });
 }
 
 export function randomCall(random: Random, issuers: TokenIssuers): AskedCall {
@@ -175,7 +177,7 @@ export function randomCall(random: Random, issuers: TokenIssuers): AskedCall {
 function randomToken(random: Random, issuers: TokenIssuers) {
   const issuer = random.pick([...RANDOM_ISSUERS, ...RANDOM_ISSUERS, 'https://three.example']);
   const claims: JsonObject = {
-    aud: random.pick(['postern', 'api', 'other', ['other', 'api']]),
+    aud: random.pick(['postern', 'postern', 'api', 'other', ['other', 'api']]),
     ...(random.chance(0.8) && { sub: random.pick(SUBJECTS) }),
     ...(random.chance(0.5) && { role: random.pick(['x', 'y', 'x y', 'xy', 1, true]) }),
     ...(random.chance(0.5) && { groups: random.pick([['x'], ['z', 'xy'], [1], []]) }),
