@@ -7,7 +7,7 @@ import { observe } from '../../src/broker/observe.ts';
 import type { Lease } from '../../src/model/lease.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { DatabaseModel } from '../../src/prove/database/model.ts';
-import type { Holder } from '../../src/prove/database/question.ts';
+import type { AccountHolder, Holder } from '../../src/prove/database/question.ts';
 import type { AdminConnection } from '../../src/target/mysql/connection.ts';
 import { openAdminConnection } from '../../src/target/mysql/session.ts';
 import { DatabaseProbe, readingStatements } from '../support/database-probe.ts';
@@ -147,7 +147,9 @@ describe('database model and a MariaDB', () => {
       password: 'app',
     });
     await app.query('SET ROLE app_role');
-    const sessions: readonly (readonly [Holder, Connection])[] = [
+    const { accounts } = await observe(admin, 'data/orders');
+    const roles = accounts.filter(({ isRole }) => isRole).map(({ user }) => user);
+    const sessions: readonly (readonly [AccountHolder, Connection])[] = [
       [{ user: lease.account, host: '%', role: lease.role }, await target.login(lease)],
       [{ user: 'app', host: '%', role: 'app_role' }, app],
     ];
@@ -156,6 +158,7 @@ describe('database model and a MariaDB', () => {
       const found = [
         ...(await probe.mismatches(said, holder, session, there)),
         ...(await probe.hiddenReads(said, holder, session, sources)),
+        ...(await probe.roleMismatches(said, { user: holder.user, host: '%' }, session, roles)),
       ];
       deepEqual(found, [], `seed ${seed}, ${JSON.stringify(holder)}:\n${planted.log.join(';\n')}`);
       await session.end();

@@ -4,7 +4,7 @@ import type { Connection } from 'mysql2/promise';
 import { quoteIdentifier as q } from '../../src/compile/sql/quote.ts';
 import type { Action } from '../../src/model/request.ts';
 import type { DatabaseModel } from '../../src/prove/database/model.ts';
-import type { DatabaseQuestion, Holder } from '../../src/prove/database/question.ts';
+import type { AccountHolder, DatabaseQuestion, Holder } from '../../src/prove/database/question.ts';
 import { reachCovers } from '../../src/prove/database/reach-covers.ts';
 import {
   insertMarkers,
@@ -75,6 +75,22 @@ export class DatabaseProbe {
       found.push(`${JSON.stringify(probe.needs)}: the model says ${said}; ${log.join('; ')}`);
     }
     return [...found, ...(await this.#visibility(model, holder, session))];
+  }
+
+  /** Which roles it can activate; the last one that worked stays active. */
+  async roleMismatches(
+    model: DatabaseModel,
+    account: AccountHolder,
+    session: Connection,
+    roles: readonly string[],
+  ): Promise<readonly string[]> {
+    const said = model.roles(account);
+    const found: string[] = [];
+    for (const role of roles) {
+      const outcome = await this.#attempt(session, `SET ROLE ${q(role)}`);
+      if ((outcome === 'ok') !== said.has(role)) found.push(`SET ROLE ${role} gave ${outcome}`);
+    }
+    return found;
   }
 
   /**
@@ -196,7 +212,10 @@ function probes(views: readonly TestView[]): readonly Probe[] {
     ...TEST_ROUTINES.flatMap(({ kind, schema, name }) => {
       const object = { type: 'routine' as const, schema, name };
       const call = kind === 'FUNCTION' ? `SELECT ${path(object)}()` : `CALL ${path(object)}()`;
-      return [probe([{ action: 'execute', object }], call)];
+      return [
+        probe([{ action: 'execute', object }], call),
+        probe([{ action: 'routine', object }], `ALTER ${kind} ${path(object)} COMMENT 'x'`),
+      ];
     }),
   ];
 }
@@ -271,6 +290,14 @@ function tableProbes(table: TestTable, views: readonly TestView[]): readonly Pro
       ],
       attempts: [{ sql: `LOCK TABLES ${t} READ`, release: 'UNLOCK TABLES' }],
     },
+    undone(
+      [
+        { action: 'create', object: { type: 'table', schema: table.schema, name: 'k_x' } },
+        whole('references'),
+      ],
+      `CREATE TABLE ${q(table.schema)}.k_x (a INT, FOREIGN KEY (a) REFERENCES ${t} (${q('id')}))`,
+      `DROP TABLE ${q(table.schema)}.k_x`,
+    ),
     {
       needs: [{ action: 'insert', object, column: 'Na_me' }],
       attempts: [{ sql: `LOAD DATA LOCAL INFILE 'x' INTO TABLE ${t} (${q('Na_me')})` }],

@@ -38,7 +38,11 @@ export const ACTION_PRIVILEGES: Readonly<Record<Action, ActionPrivileges>> = {
   },
 };
 
-export function gives(right: Right, action: Action): boolean {
+/** With `on`: whether it also is for this kind of object. */
+export function gives(right: Right, action: Action, on?: 'schema' | 'routine'): boolean {
   const { privileges, levels: known } = ACTION_PRIVILEGES[action];
-  return known.has(right.level) && privileges.includes(right.privilege);
+  if (!known.has(right.level) || !privileges.includes(right.privilege)) return false;
+  // To make a routine is a right on its schema; to change or drop one, on the routine.
+  if (action !== 'routine' || on === undefined) return true;
+  return right.privilege === (on === 'schema' ? 'CREATE ROUTINE' : 'ALTER ROUTINE');
 }

@@ -72,7 +72,9 @@ export class Judge {
     const { action, object, column, extent } = question;
     const allowed = (row: GrantRow | undefined): DatabaseVerdict | undefined =>
       row && { verdict: 'allowed', by: row.source };
-    const giving = (rows: readonly GrantRow[]) => rows.find(({ right }) => gives(right, action));
+    const kind = object.type === 'schema' || object.type === 'routine' ? object.type : undefined;
+    const giving = (rows: readonly GrantRow[]) =>
+      rows.find(({ right }) => gives(right, action, kind));
     const everywhere = allowed(giving(grantee.global));
     if (everywhere) return everywhere;
     const given = decidingRows(grantee, this.#fold(object.schema)).map(({ rows }) => giving(rows));

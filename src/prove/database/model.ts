@@ -65,6 +65,12 @@ export class DatabaseModel {
     return best([own, ...proxied]);
   }
 
+  /** Roles that some session of the holder can activate. */
+  roles(holder: Holder): ReadonlySet<string> {
+    const sessions = this.#sessions.sessionsOf(holder).flatMap((client) => client.sessions);
+    return new Set(sessions.map(({ role }) => role).filter((role) => role !== ''));
+  }
+
   /** Everything the holder can do, in finitely many entries; the same verdicts as `allows`. */
   reach(holder: Holder): Reach {
     const sessions = this.#sessions.sessionsOf(holder);
