@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type BootstrapReport, bootstrap, bootstrapScript } from '../broker/bootstrap.ts';
 import type { BrokerAccount, LeaseTransport } from '../broker/bootstrap-accounts.ts';
+import type { Declaration } from '../broker/declaration-record.ts';
 import { leaseDialect } from '../broker/dialect-of.ts';
 import { certificateNames } from '../broker/distinguished-name.ts';
 import type { LeaseDialect } from '../broker/lease-dialect.ts';
@@ -21,7 +22,7 @@ export interface BootstrapOutcome extends BootstrapReport {
 
 /** Installs or updates one target; rejects as `bootstrap` and `openAdminConnection` do. */
 export async function bootstrapTarget(
-  policy: Policy,
+  declaration: Declaration,
   target: Target,
   admin: Administrator,
 ): Promise<BootstrapOutcome> {
@@ -32,7 +33,7 @@ export async function bootstrapTarget(
     const broker = await declaredPassword(system.broker.password, dialect);
     const reader = system.reader && (await declaredPassword(system.reader.password, dialect));
     const account = brokerAccount(target, system, broker.hash, reader?.hash);
-    const report = await bootstrap(connection, policy, target, account);
+    const report = await bootstrap(connection, declaration, target, account);
     const written = [broker.written, reader?.written].filter((file) => file !== undefined);
     return { ...report, passwordFilesWritten: written };
   } finally {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Difference } from '../compile/sql/difference.ts';
+import { type Difference, isRemoval } from '../compile/sql/difference.ts';
 import type { Scope } from '../compile/sql/managed.ts';
+import type { ObservedState } from '../compile/sql/observed.ts';
 import { type DatabasePlan, planDatabase } from '../compile/sql/plan.ts';
 import { PosternError } from '../model/errors.ts';
 import type { AdminConnection } from '../target/mysql/connection.ts';
@@ -20,6 +21,12 @@ export interface ApplyReport {
   readonly left: DatabasePlan;
 }
 
+export interface ApplyDatabaseOptions {
+  /** `additions`: what is no longer declared stays for now. */
+  readonly part?: 'additions' | 'everything';
+  progress?(step: Difference): void;
+}
+
 /**
  * Brings the server to what is declared. After every round it looks again, so it may be ended at
  * any statement: the next run begins with what is there. Nothing is done while something is
@@ -28,24 +35,48 @@ export interface ApplyReport {
 export async function applyDatabase(
   connection: AdminConnection,
   scope: Scope,
-  progress: (step: Difference) => void = () => undefined,
+  { part = 'everything', progress }: ApplyDatabaseOptions = {},
 ): Promise<ApplyReport> {
   const done: Difference[] = [];
   const missing = new Map<string, { difference: Difference; problem: string }>();
   await connection.query(PROCEDURE_SESSION);
-  let plan = planDatabase(scope, await observe(connection, scope.target.id));
+  let { plan } = await settledPlan(connection, scope);
   for (let round = 0; round < MOST_ROUNDS && plan.blocked.length === 0; round += 1) {
-    const steps = plan.steps.filter((step) => !missing.has(key(step)));
+    const steps = plan.steps.filter(
+      (step) => !missing.has(key(step)) && (part === 'everything' || !isRemoval(step)),
+    );
     if (steps.length === 0) break;
     for (const step of steps) {
-      progress(step);
       const problem = await run(connection, step);
+      progress?.(step);
       if (problem === undefined) done.push(step);
       else missing.set(key(step), { difference: step, problem });
     }
-    plan = planDatabase(scope, await observe(connection, scope.target.id));
+    ({ plan } = await settledPlan(connection, scope));
   }
   return { done, missing: [...missing.values()], left: plan };
+}
+
+/** A lease that is being lent or ended: the registry is written before what it stands for. */
+const PASSING = /^(lease|composite)-/;
+
+/**
+ * The plan, in which what may be gone in a moment was seen twice. Rejects as `observe` does.
+ */
+export async function settledPlan(
+  connection: AdminConnection,
+  scope: Scope,
+): Promise<{ readonly plan: DatabasePlan; readonly observed: ObservedState }> {
+  const look = async () => {
+    const observed = await observe(connection, scope.target.id);
+    return { plan: planDatabase(scope, observed), observed };
+  };
+  const first = await look();
+  if (!first.plan.steps.some(({ code }) => PASSING.test(code))) return first;
+  const seen = new Set(first.plan.steps.map(key));
+  const { plan, observed } = await look();
+  const steps = plan.steps.filter((step) => !PASSING.test(step.code) || seen.has(key(step)));
+  return { plan: { ...plan, steps }, observed };
 }
 
 function key({ code, place }: Difference): string {

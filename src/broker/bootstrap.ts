@@ -17,6 +17,7 @@ import {
   surplusBrokerGrants,
 } from './bootstrap-accounts.ts';
 import { type RoleChanges, RoleSync } from './bootstrap-roles.ts';
+import { type Declaration, recordStatement } from './declaration-record.ts';
 import { leaseDialect } from './dialect-of.ts';
 import type { LeaseDialect } from './lease-dialect.ts';
 import { brokerGrants } from './procedures.ts';
@@ -38,10 +39,11 @@ export interface BootstrapReport extends RoleChanges {
  */
 export async function bootstrap(
   admin: AdminConnection,
-  policy: Policy,
+  declaration: Declaration,
   target: Target,
   broker: BrokerAccount,
 ): Promise<BootstrapReport> {
+  const { policy } = declaration;
   const dialect = leaseDialect(target);
   const problem = await dialect.unfit(admin);
   if (problem !== undefined) {
@@ -52,6 +54,7 @@ export async function bootstrap(
   await install(admin, broker, dialect);
   const desired = desiredSql(policy, target);
   const changes = await new RoleSync(admin, desired, broker.user, dialect).run();
+  if (changes.missing.length === 0) await admin.query(recordStatement(broker.user, declaration));
   const held = readForeignAccess(await admin.query(dialect.foreignAccess));
   return {
     ...changes,

@@ -5,7 +5,7 @@ import { ROLE_ADMIN } from '../compile/sql/role-name.ts';
 /** Locked, without a password, owner of the procedures; holds only `OWNER_PRIVILEGES`. */
 export const OWNER_ACCOUNT = ROLE_ADMIN;
 /** Raised whenever tables or procedures change; a gateway refuses another version's registry. */
-export const REGISTRY_VERSION = '2';
+export const REGISTRY_VERSION = '3';
 
 /** What the broker may call, and all it may do on the target. */
 export const BROKER_PROCEDURES = ['lend', 'revoke', 'sweep'] as const;
@@ -56,6 +56,13 @@ export const REGISTRY_TABLES: readonly string[] = [
   broker VARCHAR(128) NOT NULL,
   PRIMARY KEY (schema_name, name)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`,
+  // Which declaration a Target was brought to last, and its text: who gains and loses is told by it.
+  `CREATE TABLE IF NOT EXISTS postern.applied (
+  broker VARCHAR(128) PRIMARY KEY,
+  revision CHAR(64) NOT NULL,
+  applied_at DATETIME NOT NULL,
+  declaration LONGTEXT NOT NULL
+) ${TABLE_OPTIONS}`,
   `CREATE TABLE IF NOT EXISTS postern.instance (
   id VARCHAR(64) PRIMARY KEY,
   installation VARCHAR(32) NOT NULL,
@@ -133,6 +140,7 @@ const MEASURED_RIGHTS: readonly Right[] = [
   ...readColumns('proxies_priv', 'User', 'Host', 'Proxied_user', 'Proxied_host', 'With_grant'),
   ...readColumns('proc', 'db', 'name', 'type', 'definer', 'security_type', 'body'),
   ...REGISTRY_RIGHTS,
+  ...onTable('postern', 'applied', 'SELECT'),
 ];
 export const OWNER_PRIVILEGES = grantStatements(MEASURED_RIGHTS, OWNER_ACCOUNT);
 export const OWNER_RIGHTS: readonly Right[] = [...MEASURED_RIGHTS, ...call(...ALL_PROCEDURES)];

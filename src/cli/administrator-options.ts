@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Administrator } from '../app/target-connection.ts';
-import { PosternError, problemText } from '../model/errors.ts';
+import { type ErrorCode, PosternError, problemText } from '../model/errors.ts';
 import { Secret } from '../model/secret.ts';
 import type { Policy, Target } from '../policy/policy.ts';
 import { collect, targetNamed } from './asking.ts';
@@ -39,6 +39,16 @@ export function administratorOptions(command: Command): Command {
 }
 
 const DEFAULT_USER = 'root';
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  'target-refused':
+    'Name the account with --admin-user and its password with --admin-password-file or\n$POSTERN_ADMIN_PASSWORD; on the database host root often needs only --socket PATH.',
+  'target-unreachable':
+    'The endpoint of the Target is used; --host and --port, or --socket, name another way.',
+  'tls-failed': 'Check tls.ca and tls.serverName of the Target; --socket needs no TLS.',
+};
+/** Access denied, in the ways a server says it. */
+const DENIED_ERRNOS = new Set([1044, 1142, 1143, 1227, 1370]);
+const RIGHTS_HINT = 'The account needs the rights of root on the database.';
 
 /** Throws `usage` or `file-unreadable`. */
 export function administratorOf(
@@ -120,4 +130,12 @@ function endpointOf(target: Target, { socket, host, port, cwd }: Place): Adminis
     throw new PosternError('usage', { problem: `"${port}" is not a port.` });
   }
   return { host: host ?? declared?.host ?? '127.0.0.1', port: number };
+}
+
+/** Tells what to do about a login or a statement of an administrator that failed. */
+export function withAdministratorHint(error: PosternError): PosternError {
+  if (error.facts['hint'] !== undefined) return error;
+  const denied = error.code === 'target-error' && DENIED_ERRNOS.has(Number(error.facts['errno']));
+  const hint = denied ? RIGHTS_HINT : HINTS[error.code];
+  return hint ? new PosternError(error.code, { ...error.facts, hint }, error.cause) : error;
 }

@@ -5,6 +5,7 @@ import type { Principal } from '../model/principal.ts';
 import { diagnosticsText } from '../policy/diagnostic-text.ts';
 import { type LoadedPolicy, loadPolicy } from '../policy/load.ts';
 import { nearest } from '../policy/nearest.ts';
+import type { Source } from '../policy/parse.ts';
 import type { Policy, Target } from '../policy/policy.ts';
 import { type PrincipalDetails, principalFromId } from '../policy/principal-from-id.ts';
 import type { CommandContext } from './command.ts';
@@ -43,8 +44,17 @@ export async function askedPolicy(
   options: AskingOptions,
   context: CommandContext,
 ): Promise<Policy> {
+  return (await askedDeclaration(options, context)).policy;
+}
+
+/** The same, with the text it was read from. */
+export async function askedDeclaration(
+  options: AskingOptions,
+  context: CommandContext,
+): Promise<{ readonly policy: Policy; readonly sources: readonly Source[] }> {
   const paths = declarationPaths(options.policy ?? [], context);
-  return soundPolicy(await loadPolicy(paths, { cwd: context.cwd }), context);
+  const loaded = await loadPolicy(paths, { cwd: context.cwd });
+  return { policy: soundPolicy(loaded, context), sources: loaded.sources };
 }
 
 export function soundPolicy(

@@ -4,6 +4,7 @@ import { type ErrorCode, PosternError, toPosternError } from '../model/errors.ts
 import { VERSION } from '../model/version.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from './command.ts';
 import { registerAgent } from './commands/agent.ts';
+import { registerApply } from './commands/apply.ts';
 import { registerAudit } from './commands/audit.ts';
 import { registerBootstrap } from './commands/bootstrap.ts';
 import { registerCa } from './commands/ca.ts';
@@ -15,6 +16,7 @@ import { registerExplain } from './commands/explain.ts';
 import { registerImport } from './commands/import.ts';
 import { registerInit } from './commands/init.ts';
 import { registerLogin } from './commands/login.ts';
+import { registerPlan } from './commands/plan.ts';
 import { registerProve } from './commands/prove.ts';
 import { registerRender } from './commands/render.ts';
 import { registerServe } from './commands/serve.ts';
@@ -30,6 +32,8 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerCheck,
   registerRender,
   registerBootstrap,
+  registerPlan,
+  registerApply,
   registerServe,
   registerConnect,
   registerLogin,
@@ -54,6 +58,9 @@ const EXIT_CODES: Partial<Record<ErrorCode, ExitCode>> = {
   'api-refused': 1,
   'authority-refused': 1,
   'audit-corrupt': 1,
+  'plan-outdated': 1,
+  'plan-blocked': 1,
+  'cluster-conflict': 1,
 };
 
 /** What to do, where a command has nothing better to say (fact `hint`). */

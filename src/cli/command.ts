@@ -10,6 +10,8 @@ export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** True when colour and progress make sense. */
   readonly interactive: boolean;
+  /** Present where a person can answer; resolves with the line, empty at the end of the input. */
+  ask?(question: string): Promise<string>;
   out(text: string): void;
   err(text: string): void;
 }

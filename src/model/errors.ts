@@ -38,6 +38,7 @@ const CATALOGUE = {
   'cluster-conflict': 'The Kubernetes API at {server} did not {action}: {problem}.',
   'cluster-unfit': 'The cluster at {server} does not serve {kind} ({apiVersion}).',
   'plan-blocked': 'Nothing was applied: {problem}.',
+  'plan-outdated': 'Nothing was applied: {file} was made for something else, {problem}.',
   'requirement-missing': '{requirement} is needed and was not found. {remedy}',
 } as const;
 

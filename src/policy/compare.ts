@@ -54,6 +54,8 @@ export interface CompareOptions {
   readonly nowMs: number;
   /** How many decisions may be taken; the default is about five seconds of work. */
   readonly budget?: number;
+  /** Ids; absent: every Target of both policies. */
+  readonly targets?: ReadonlySet<string>;
 }
 
 export const DECISIONS_BUDGET = 4_000_000;
@@ -67,11 +69,11 @@ export const DECISIONS_BUDGET = 4_000_000;
 export function diffPolicies(
   before: Policy,
   after: Policy,
-  { nowMs, budget = DECISIONS_BUDGET }: CompareOptions,
+  { nowMs, budget = DECISIONS_BUDGET, targets: chosen }: CompareOptions,
 ): PolicyDiff {
   const pair = [asEnforced(before), asEnforced(after)] as const;
   const comparison = new Comparison(pair, nowMs, budget);
-  const targets = new Set([...before.targets.keys(), ...after.targets.keys()]);
+  const targets = chosen ?? new Set([...before.targets.keys(), ...after.targets.keys()]);
   const undecided: string[] = [];
   const changes: AccessChange[] = [];
   for (const target of [...targets].sort()) {

@@ -58,7 +58,7 @@ describe('observed state', () => {
 
   it('is read by an account that can do nothing else', async () => {
     const state = await read();
-    equal(state.registry.version, '2');
+    equal(state.registry.version, '3');
     const held = state.rights.filter(({ user }) => user === 'postern_reader');
     deepEqual(
       held.map(({ level, schema, object, privilege }) => [level, schema, object, privilege]),

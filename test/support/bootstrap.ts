@@ -10,12 +10,12 @@ export async function bootstrapAsRoot(
   targetId: string,
   mariadb: TestMariadb,
 ): Promise<BootstrapOutcome> {
-  const { policy, diagnostics } = await loadPolicy([policyPath]);
+  const { policy, diagnostics, sources } = await loadPolicy([policyPath]);
   const target = policy?.targets.get(targetId);
   if (!policy || !target) {
     throw new Error(`the declaration of the test is faulty: ${JSON.stringify(diagnostics)}`);
   }
-  return bootstrapTarget(policy, target, {
+  return bootstrapTarget({ policy, sources }, target, {
     user: 'root',
     password: new Secret(mariadb.rootPassword),
     endpoint: { socketPath: mariadb.socketPath },

@@ -2,9 +2,11 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CliProcess, type CliResult } from './cli-process.ts';
+import { runCli } from '../../src/cli/cli.ts';
+import { CliProcess } from './cli-process.ts';
 import { EVERYTHING, KubeApi, type Rule } from './kube-api.ts';
 import type { Json } from './kube-fields.ts';
+import type { ServedKind } from './kube-shape.ts';
 import { writeKubeconfig } from './kube-world.ts';
 import { startMariadb, type TestMariadb } from './mariadb.ts';
 import { repositoryFile } from './repository-file.ts';
@@ -19,12 +21,25 @@ CREATE TABLE shop.orders (id INT PRIMARY KEY, amount INT);
 CREATE TABLE shop.customers (id INT PRIMARY KEY, name VARCHAR(20), email VARCHAR(50));`;
 const ADMIN_TOKEN = 'eyJ.administrator.token';
 
+interface PosternRun {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly answer?: string;
+}
+
+interface Printed {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
 /** examples/shop as it is, on two MariaDBs and the stand-in of an API server. */
 export class ExampleWorld {
   readonly directory = mkdtempSync(join(tmpdir(), 'postern-example-'));
   readonly #databases = new Map<ExampleTarget, TestMariadb>();
   api!: KubeApi;
   kubeconfig!: string;
+  /** Further words about administrators. */
+  overrides: readonly string[] = [];
 
   static async start(): Promise<ExampleWorld> {
     const world = new ExampleWorld();
@@ -67,15 +82,43 @@ export class ExampleWorld {
     return this.kubeconfigOf(this.api, token);
   }
 
+  kind(name: string): ServedKind {
+    const kind = this.api.kinds.find((one) => one.kind === name);
+    if (!kind) throw new Error(`the stand-in serves no ${name}`);
+    return kind;
+  }
+
+  objects(kind: string): Json[] {
+    return this.api.store.list(this.kind(kind));
+  }
+
+  /** As another client does it, with a manager of its own. */
+  replace(kind: string, object: Json, manager = 'somebody'): void {
+    const { name, namespace } = object['metadata'] as { name: string; namespace?: string };
+    this.api.store.update(this.kind(kind), namespace, name, object, { manager });
+  }
+
+  /** Replaces the spec. */
+  put(kind: string, object: Json, change: (spec: Json) => Json): void {
+    const metadata = { ...(object['metadata'] as Json), managedFields: [] };
+    this.replace(kind, { ...object, metadata, spec: change(object['spec'] as Json) });
+  }
+
   makeNamespace(name: string): void {
-    const kind = this.api.kinds.find((one) => one.kind === 'Namespace');
-    if (!kind) throw new Error('the stand-in has no namespaces');
-    const given: Json = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
-    this.api.store.update(kind, undefined, name, given, { manager: 'test' });
+    this.replace('Namespace', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, 'test');
   }
 
   write(name: string, text: string): void {
     writeFileSync(join(this.directory, name), text, { mode: 0o600 });
+  }
+
+  /** Changes a file of the declaration; what undoes it. */
+  edit(name: string, from: string | RegExp, to: string): () => void {
+    const before = this.read(`policy/${name}`);
+    const after = before.replace(from, to);
+    if (after === before) throw new Error(`${name} does not have ${from}`);
+    this.write(`policy/${name}`, after);
+    return () => this.write(`policy/${name}`, before);
   }
 
   read(name: string): string {
@@ -84,6 +127,10 @@ export class ExampleWorld {
 
   /** Words that say who administers the databases. */
   administrators(): readonly string[] {
+    return [...this.overrides, ...this.#sockets()];
+  }
+
+  #sockets(): readonly string[] {
     return TARGETS.flatMap((target) => [
       '--socket',
       `${target}=${this.database(target).socketPath}`,
@@ -92,29 +139,35 @@ export class ExampleWorld {
     ]);
   }
 
+  /** As a process of its own. */
   start(words: readonly string[], env: Readonly<Record<string, string>> = {}): CliProcess {
-    return new CliProcess(words, {
+    return new CliProcess([...words, ...this.administrators()], {
       cwd: this.directory,
       env: { KUBECONFIG: this.kubeconfig, ...env },
     });
   }
 
-  /** `postern ...` with these words and administrators. */
-  postern(
-    words: readonly string[],
-    env: Readonly<Record<string, string>> = {},
-  ): Promise<CliResult> {
-    return this.start([...words, ...this.administrators()], env).result();
+  /** `postern ...` with these words and administrators; `answer` is what a person would type. */
+  async postern(words: readonly string[], { env, answer }: PosternRun = {}): Promise<Printed> {
+    const printed = { out: '', err: '' };
+    const code = await runCli([...words, ...this.administrators()], {
+      cwd: this.directory,
+      env: { KUBECONFIG: this.kubeconfig, ...env },
+      interactive: false,
+      ...(answer !== undefined && { ask: () => Promise.resolve(answer) }),
+      out: (text) => {
+        printed.out += `${text}\n`;
+      },
+      err: (text) => {
+        printed.err += `${text}\n`;
+      },
+    });
+    return { code, ...printed };
   }
 
   async bootstrap(): Promise<void> {
     for (const target of TARGETS) {
-      const { code, out, err } = await this.start([
-        'bootstrap',
-        target,
-        ...['--socket', this.database(target).socketPath],
-        ...['--admin-password-file', `${target}.password`],
-      ]).result();
+      const { code, out, err } = await this.postern(['bootstrap', target]);
       if (code !== 0) throw new Error(`bootstrap ${target}: ${code}\n${out}${err}`);
     }
   }

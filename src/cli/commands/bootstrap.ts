@@ -4,14 +4,15 @@ import {
   bootstrapTarget,
   printBootstrap,
 } from '../../app/bootstrap-target.ts';
-import { type ErrorCode, PosternError, toPosternError } from '../../model/errors.ts';
+import { PosternError, toPosternError } from '../../model/errors.ts';
 import { POSTERN_TARGET_ID, type Target } from '../../policy/policy.ts';
 import {
   type AdministratorOptions,
   administratorOf,
   administratorOptions,
+  withAdministratorHint,
 } from '../administrator-options.ts';
-import { askedPolicy, targetNamed } from '../asking.ts';
+import { askedDeclaration, targetNamed } from '../asking.ts';
 import { printable } from '../audit-text.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
 
@@ -46,7 +47,8 @@ async function bootstrap(
   options: BootstrapOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const policy = await askedPolicy({ policy: paths }, context);
+  const declaration = await askedDeclaration({ policy: paths }, context);
+  const { policy } = declaration;
   const target = targetNamed(name, policy);
   if (target.id === POSTERN_TARGET_ID) {
     throw new PosternError('usage', {
@@ -58,29 +60,15 @@ async function bootstrap(
     return 0;
   }
   const outcome = await bootstrapTarget(
-    policy,
+    declaration,
     target,
     administratorOf(target, options, policy, context),
   ).catch((thrown: unknown) => {
-    throw withHint(thrown);
+    throw withAdministratorHint(toPosternError(thrown));
   });
   if (options.json) context.out(JSON.stringify(outcome, null, 2));
   else printOutcome(target, outcome, options.fix ?? false, context);
   return hasFindings(outcome) ? 1 : 0;
-}
-
-const HINTS: Partial<Record<ErrorCode, string>> = {
-  'target-refused':
-    'Name the account with --admin-user and its password with --admin-password-file or\n$POSTERN_ADMIN_PASSWORD; on the database host root often needs only --socket PATH.',
-  'target-unreachable':
-    'The endpoint of the Target is used; --host and --port, or --socket, name another way.',
-  'tls-failed': 'Check tls.ca and tls.serverName of the Target; --socket needs no TLS.',
-};
-
-function withHint(thrown: unknown): PosternError {
-  const error = toPosternError(thrown);
-  const hint = HINTS[error.code];
-  return hint ? new PosternError(error.code, { ...error.facts, hint }, error.cause) : error;
 }
 
 function hasFindings(outcome: BootstrapOutcome): boolean {

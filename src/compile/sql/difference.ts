@@ -70,6 +70,11 @@ export interface Difference {
   readonly rights?: readonly Right[];
 }
 
+/** Takes away what is no longer declared: last, when nobody is led to it any more. */
+export function isRemoval({ code }: Difference): boolean {
+  return code.endsWith('-undeclared');
+}
+
 /** In GRANT and REVOKE: a role, PUBLIC, or an account. */
 export function holderSql(user: string, host: string): string {
   if (host !== '') return `${quoteIdentifier(user)}@${quoteIdentifier(host)}`;

@@ -3,7 +3,7 @@ import { compareAccount } from './compare-account.ts';
 import { compareForeign } from './compare-foreign.ts';
 import { compareHolders, compareLent, compareRoles } from './compare-role.ts';
 import { compareViews } from './compare-view.ts';
-import type { Difference } from './difference.ts';
+import { type Difference, isRemoval } from './difference.ts';
 import { managedAccounts, type Scope } from './managed.ts';
 import type { ObservedState } from './observed.ts';
 import { ServerState } from './server-state.ts';
@@ -30,8 +30,7 @@ export function differences(scope: Scope, observed: ObservedState): readonly Dif
     ...compareHolders(scope, state),
     ...compareForeign(scope, state),
   ];
-  const order = (one: Difference) => (one.code.endsWith('-undeclared') ? 1 : 0);
-  return found.toSorted((a, b) => order(a) - order(b));
+  return found.toSorted((a, b) => Number(isRemoval(a)) - Number(isRemoval(b)));
 }
 
 /** What is made anew needs no list of what it lacks. */

@@ -50,6 +50,8 @@ export const OBSERVED_STATE = `${SERVER_STATE}
   UNION ALL SELECT 'meta', JSON_ARRAY(m.name, m.value) FROM postern.meta m
   UNION ALL SELECT 'broker', JSON_ARRAY(b.name, b.target, CONCAT(b.transport, ''))
     FROM postern.broker b
+  UNION ALL SELECT 'applied', JSON_ARRAY(a.broker, a.revision, CONCAT(a.applied_at, ''), a.declaration)
+    FROM postern.applied a
   UNION ALL SELECT 'managed-role', JSON_ARRAY(r.name, r.broker, r.data_role, r.ready) FROM postern.role r
   UNION ALL SELECT 'managed-view', JSON_ARRAY(v.schema_name, v.name, v.definer, v.broker)
     FROM postern.view v

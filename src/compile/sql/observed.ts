@@ -67,6 +67,16 @@ export interface ObservedLease {
   readonly bindingAsLent: boolean | undefined;
 }
 
+/** Which declaration bootstrap or apply brought a Target to last. */
+export interface AppliedRecord {
+  readonly broker: string;
+  readonly revision: string;
+  /** UTC, `YYYY-MM-DD hh:mm:ss`. */
+  readonly at: string;
+  /** Packed; see `declaration-record.ts`. */
+  readonly declaration: string;
+}
+
 /** What bootstrap and the procedures wrote down about what they made. */
 export interface ObservedRegistry {
   readonly version: string;
@@ -75,6 +85,7 @@ export interface ObservedRegistry {
     readonly target: string;
     readonly transport: string;
   }[];
+  readonly applied: readonly AppliedRecord[];
   readonly roles: readonly {
     readonly name: string;
     readonly broker: string;

@@ -49,7 +49,15 @@ export function readObserved(rows: Rows, target: string): ObservedState {
     proxies: [],
     views: [],
     routines: [],
-    registry: { version: '', brokers: [], roles: [], views: [], composites: [], leases: [] },
+    registry: {
+      version: '',
+      brokers: [],
+      applied: [],
+      roles: [],
+      views: [],
+      composites: [],
+      leases: [],
+    },
   };
   for (const [part, json] of rows) {
     const fact = new Fact(part ?? '', json ?? '', target);
@@ -118,6 +126,10 @@ const READERS: Readonly<Record<string, (fact: Fact, state: State) => void>> = {
   broker: (fact, { registry }) => {
     const [name, target, transport] = [fact.text(), fact.text(), fact.text()];
     registry.brokers.push({ name, target, transport });
+  },
+  applied: (fact, { registry }) => {
+    const [broker, revision, at] = [fact.text(), fact.text(), fact.text()];
+    registry.applied.push({ broker, revision, at, declaration: fact.text() });
   },
   'managed-role': (fact, { registry }) => {
     const [name, broker, dataRole] = [fact.text(), fact.text(), fact.text()];

@@ -12,7 +12,15 @@ const NONE = { level: 'global', schema: '', object: '', column: '' } as const;
 const LEASE = { user: 'lease', host: '%' };
 
 function state(given: Partial<ObservedState>): ObservedState {
-  const registry = { version: '2', brokers: [], roles: [], views: [], composites: [], leases: [] };
+  const registry = {
+    version: '2',
+    brokers: [],
+    roles: [],
+    views: [],
+    applied: [],
+    composites: [],
+    leases: [],
+  };
   const empty = { accounts: [], rights: [], members: [], proxies: [], views: [], routines: [] };
   return { ...empty, registry, ...given };
 }
