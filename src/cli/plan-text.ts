@@ -13,7 +13,8 @@ import { withAdministratorHint } from './administrator-options.ts';
 import { printable } from './audit-text.ts';
 import { diffText } from './diff-text.ts';
 
-const LONGEST_VALUE = 60;
+const LONGEST_VALUE = 160;
+const CONTEXT = 10;
 const SIGNS = { create: '+', update: '~', delete: '-' } as const;
 
 /** A plan for a terminal: what happens on each layer, then who gains and who loses what. */
@@ -59,13 +60,27 @@ function objectLines(step: ObjectStep): readonly string[] {
 
 function fieldLine({ field, desired, observed, holders }: FieldDifference): string {
   const held = holders.length === 0 ? '' : `, held by ${holders.join(' and ')}`;
-  return `      ${field}: ${valueText(observed)} -> ${valueText(desired)}${held}`;
+  const [before, after] = [observed, desired].map(valueText) as [string, string];
+  const from = firstDifference(before, after);
+  return `      ${field}: ${excerpt(before, from)} -> ${excerpt(after, from)}${held}`;
 }
 
 function valueText(value: unknown): string {
-  if (value === undefined) return 'none';
-  const text = JSON.stringify(value);
-  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}...` : text;
+  return value === undefined ? 'none' : JSON.stringify(value);
+}
+
+function firstDifference(one: string, other: string): number {
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at += 1;
+  return at;
+}
+
+/** Of a long value the part that differs, with a little of what is before it. */
+function excerpt(text: string, from: number): string {
+  if (text.length <= LONGEST_VALUE) return text;
+  const begin = Math.max(0, Math.min(from - CONTEXT, text.length - LONGEST_VALUE));
+  const end = begin + LONGEST_VALUE;
+  return `${begin > 0 ? '...' : ''}${text.slice(begin, end)}${end < text.length ? '...' : ''}`;
 }
 
 function databaseLines(plan: DatabasePlan): readonly string[] {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { MAIN } from '../support/cli-process.ts';
+import { ExampleWorld } from '../support/example-world.ts';
 import { repositoryFile } from '../support/repository-file.ts';
 import { type Ran, readScenario, runStep, type Step } from '../support/scenario.ts';
 
@@ -22,20 +23,42 @@ describe('scenarios of the command line', { concurrency: 2 }, () => {
 
   for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.txt'))) {
     it(name.replace('.txt', ''), async () => {
-      const steps = readScenario(readFileSync(join(FOLDER, name), 'utf8'));
-      const home = mkdtempSync(join(tmpdir(), 'postern-scenario-'));
-      mkdirSync(join(home, 'state'));
+      const text = readFileSync(join(FOLDER, name), 'utf8');
+      const place = text.startsWith('# with: shop\n') ? await shop() : nothing();
       try {
-        for (const step of steps) {
-          const ran = await runStep(step, { home, programs });
+        for (const step of readScenario(text)) {
+          const ran = await runStep(step, { ...place, programs });
           assert.ok(agrees(step, ran), difference(name, step, ran));
         }
       } finally {
-        rmSync(home, { recursive: true, force: true });
+        await place.leave();
       }
     });
   }
 });
+
+interface Place {
+  readonly home: string;
+  readonly env?: Readonly<Record<string, string>>;
+  leave(): void | Promise<void>;
+}
+
+function nothing(): Place {
+  const home = mkdtempSync(join(tmpdir(), 'postern-scenario-'));
+  mkdirSync(join(home, 'state'));
+  return { home, leave: () => rmSync(home, { recursive: true, force: true }) };
+}
+
+/** examples/shop as ./policy, its databases prepared, and a cluster. */
+async function shop(): Promise<Place> {
+  const world = await ExampleWorld.start();
+  await world.bootstrap();
+  return {
+    home: world.directory,
+    env: { KUBECONFIG: world.kubeconfig, DATABASES: world.administrators().join(' ') },
+    leave: () => world.stop(),
+  };
+}
 
 function agrees(step: Step, ran: Ran): boolean {
   return (

@@ -125,25 +125,22 @@ export class ExampleWorld {
     return readFileSync(join(this.directory, name), 'utf8');
   }
 
-  /** Words that say who administers the databases. */
-  administrators(): readonly string[] {
-    return [...this.overrides, ...this.#sockets()];
-  }
-
-  #sockets(): readonly string[] {
-    return TARGETS.flatMap((target) => [
+  /** Words that say who administers the databases; `sockets` for other ways to them. */
+  administrators(sockets: readonly string[] = []): readonly string[] {
+    const words = TARGETS.flatMap((target, at) => [
       '--socket',
-      `${target}=${this.database(target).socketPath}`,
+      `${target}=${sockets[at] ?? this.database(target).socketPath}`,
       '--admin-password-file',
       `${target}=${target}.password`,
     ]);
+    return [...this.overrides, ...words];
   }
 
   /** As a process of its own. */
-  start(words: readonly string[], env: Readonly<Record<string, string>> = {}): CliProcess {
-    return new CliProcess([...words, ...this.administrators()], {
+  start(words: readonly string[], sockets: readonly string[] = []): CliProcess {
+    return new CliProcess([...words, ...this.administrators(sockets)], {
       cwd: this.directory,
-      env: { KUBECONFIG: this.kubeconfig, ...env },
+      env: { KUBECONFIG: this.kubeconfig },
     });
   }
 

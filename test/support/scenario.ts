@@ -11,7 +11,8 @@ import { spawn } from 'node:child_process';
  *   2> postern: ...            what it prints on standard error
  *   [2]                        its exit code, when it is not 0
  *
- * The directory of the session reads as `~`.
+ * The directory of the session reads as `~`. A script whose first line is `# with: shop` begins beside
+ * the declaration of examples/shop, with databases and a cluster for it.
  */
 export interface Step {
   readonly line: number;
@@ -77,7 +78,15 @@ function patternOf(lines: readonly string[]): RegExp {
 /** Runs it with /bin/sh; `postern` is the one that was built. */
 export function runStep(
   { command }: Step,
-  { home, programs }: { readonly home: string; readonly programs: string },
+  {
+    home,
+    programs,
+    env = {},
+  }: {
+    readonly home: string;
+    readonly programs: string;
+    readonly env?: Readonly<Record<string, string>>;
+  },
 ): Promise<Ran> {
   const child = spawn('/bin/sh', ['-c', command], {
     cwd: home,
@@ -86,6 +95,7 @@ export function runStep(
       HOME: home,
       GIT_CONFIG_NOSYSTEM: '1',
       LC_ALL: 'C',
+      ...env,
     },
     timeout: STEP_LIMIT_MS,
     stdio: ['ignore', 'pipe', 'pipe'],
