@@ -32,6 +32,7 @@ export function expectedState(scope: Scope): ObservedState {
     registry: {
       version: installation.version,
       brokers: [{ name: broker, target: target.id, transport: 'certificate' }],
+      applied: [],
       roles: desired.roles.map(({ name, dataRole }) => ({ name, broker, dataRole, ready: true })),
       views: views.map(({ schema, name }, index) => {
         return { schema, name, broker, definer: desired.views[index]?.definer ?? '' };

@@ -235,7 +235,7 @@ describe('a proof of what is really there', () => {
   it('says which layer could not be read', async () => {
     const nowhere = world.kubeconfigOf(world.api, 'eyJ.nobody.token');
     const { code, err } = await world.postern(['prove', '--live', '--only', 'mesh'], {
-      KUBECONFIG: nowhere,
+      env: { KUBECONFIG: nowhere },
     });
     equal(code, 3);
     match(err, /postern: mesh prod-weu was not read: /);

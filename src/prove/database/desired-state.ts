@@ -61,7 +61,15 @@ export function desiredState(desired: DesiredSql): ObservedState {
     proxies: [],
     views,
     routines: [],
-    registry: { version: '', brokers: [], roles: [], views: [], composites: [], leases: [] },
+    registry: {
+      version: '',
+      brokers: [],
+      applied: [],
+      roles: [],
+      views: [],
+      composites: [],
+      leases: [],
+    },
   };
 }
 
