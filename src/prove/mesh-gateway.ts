@@ -42,8 +42,10 @@ export class GatewayDoor {
       ...names,
       labels: new Map(),
     });
-    this.bearers = new Map(place.targets.map((target) => [target, bearersOf(question, target)]));
-    this.#entitled = this.#readEntitled();
+    const bearers = place.targets.map((target) => [target, bearersOf(question, target)] as const);
+    const isRead = bearers.every(([, found]) => found !== undefined);
+    this.bearers = new Map(bearers.map(([target, found = []]) => [target, found]));
+    this.#entitled = isRead ? this.#readEntitled() : undefined;
   }
 
   /** `doors`: all of this Postern; ztunnel guards them with one list. Undefined: over the budget. */
@@ -131,14 +133,17 @@ export class GatewayDoor {
   }
 }
 
-/** People, jobs and agents who may reach the target at some time. */
+/** People, jobs and agents who may reach the target at some time. Undefined: over the budget. */
 function bearersOf(
   { policy, declared, budget }: MeshQuestion,
   target: Target,
-): readonly PrincipalAtom[] {
-  return principalAtoms(targetRules([policy], target.id)).filter(
-    ({ principal }) =>
-      principal.kind !== 'workload' &&
-      declared(target).reading(principal, budget)?.login !== 'never',
-  );
+): readonly PrincipalAtom[] | undefined {
+  const found: PrincipalAtom[] = [];
+  for (const atom of principalAtoms(targetRules([policy], target.id))) {
+    if (atom.principal.kind === 'workload') continue;
+    const reading = declared(target).reading(atom.principal, budget);
+    if (!reading) return undefined;
+    if (reading.login !== 'never') found.push(atom);
+  }
+  return found;
 }

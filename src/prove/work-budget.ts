@@ -13,8 +13,9 @@ export class WorkBudget {
     return this.#used;
   }
 
-  /** False: there is not that much left, and nothing was taken. */
+  /** False: there is not that much left, and nothing is taken from then on. */
   take(units: number): boolean {
+    if (units > this.#left) this.#left = 0;
     if (units > this.#left) return false;
     this.#left -= units;
     this.#used += units;

@@ -105,6 +105,12 @@ describe('a proof of what is really there', () => {
     match(out, /mesh of prod-weu +live +agrees/);
     match(out, /All \d+ agree with the declaration/);
     equal(code, 0);
+    const declared = await world.postern(['prove', '--target', 'orders']);
+    match(declared.out, /database +as declared +agrees/);
+    equal(declared.code, 0, declared.err);
+    const little = await world.postern(['prove', '--budget', '50']);
+    match(little.out, /undecided/);
+    equal(little.code, 1);
   });
 
   const PLANTS: readonly (readonly [
