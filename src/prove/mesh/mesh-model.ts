@@ -9,6 +9,7 @@ import type { MeshVerdict } from './mesh-verdict.ts';
 import { callerEnd, destinationEnd, podOf } from './network-end.ts';
 import { closedBy } from './network-policy.ts';
 import { portMode } from './peer-authentication.ts';
+import { isOutsideMesh } from './pod-facts.ts';
 import { judgeToken } from './request-authentication.ts';
 import type { ResolvedCall } from './resolved-call.ts';
 import { keptIn } from './sidecar-egress.ts';
@@ -52,7 +53,7 @@ export class MeshModel {
     way: 'ingress' | 'egress',
     caller: MeshCaller,
     destination: MeshDestination,
-    { portNames }: Concerned,
+    { portNames, templates }: Concerned,
   ): MeshVerdict | undefined {
     // The policies of another cluster are not known, and are no bound of this one.
     if (way === 'egress' && caller.cluster !== this.facts.cluster) return undefined;
@@ -62,7 +63,7 @@ export class MeshModel {
     const isTunnelled =
       this.facts.dataPlane === 'Ambient' &&
       caller.transport === 'mtls' &&
-      !this.#objects.isOutsideMesh(destination);
+      !isOutsideMesh(destination, templates, this.facts);
     const port = isTunnelled
       ? { port: HBONE_PORT, names: {} }
       : { port: destination.port, ...(portNames && { names: portNames }) };
@@ -71,8 +72,8 @@ export class MeshModel {
 
   /** What the sidecar or ztunnel of the destination says. */
   #proxy(caller: MeshCaller, destination: MeshDestination, concerned: Concerned): MeshVerdict {
-    if (this.#objects.isOutsideMesh(destination)) return allowed('outside-mesh');
-    const { peers, tokens, policies } = concerned;
+    const { peers, tokens, policies, templates } = concerned;
+    if (isOutsideMesh(destination, templates, this.facts)) return allowed('outside-mesh');
     const isAmbient = this.facts.dataPlane === 'Ambient';
     const port = portMode(peers, destination, this.#objects.rootNamespace, isAmbient);
     if (isUnknown(port)) return undecided(port, port.origin);

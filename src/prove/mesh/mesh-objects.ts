@@ -7,7 +7,7 @@ import type { Labels, MeshFacts, MeshObject, WorkloadFacts } from './mesh-facts.
 import { isKnownKind } from './mesh-kind.ts';
 import { type NetworkPolicy, readNetworkPolicy } from './network-policy.ts';
 import { type PeerAuthentication, readPeerAuthentication } from './peer-authentication.ts';
-import { isOutsideMesh, templatesOf, workloadsOf } from './pod-facts.ts';
+import { templatesOf, workloadsOf } from './pod-facts.ts';
 import { type RequestAuthentication, readRequestAuthentication } from './request-authentication.ts';
 import {
   type KnownHost,
@@ -34,7 +34,6 @@ export class MeshObjects {
   readonly sidecars: readonly SidecarEgress[];
   readonly hosts: readonly KnownHost[];
   readonly rootNamespace: string;
-  readonly #facts: MeshFacts;
   readonly #strangers: readonly MeshObject[];
   readonly #workloads: readonly WorkloadFacts[];
   readonly #networkPolicies: readonly NetworkPolicy[];
@@ -46,7 +45,6 @@ export class MeshObjects {
   constructor(objects: readonly MeshObject[], facts: MeshFacts) {
     const of = <Read>(kind: string, read: (from: MeshObject) => Read): readonly Read[] =>
       objects.filter(({ object }) => object.kind === kind && isKnownKind(object)).map(read);
-    this.#facts = facts;
     this.rootNamespace = facts.rootNamespace ?? 'istio-system';
     this.#strangers = objects.filter(({ object }) => !isKnownKind(object));
     this.#workloads = [...(facts.workloads ?? []), ...workloadsOf(objects)];
@@ -70,10 +68,6 @@ export class MeshObjects {
   /** NetworkPolicies of a namespace; which pods they select may not be known of a caller. */
   networkPoliciesOf(namespace: string): readonly NetworkPolicy[] {
     return this.#networkPolicies.filter((policy) => policy.namespace === namespace);
-  }
-
-  isOutsideMesh(destination: MeshDestination): boolean {
-    return isOutsideMesh(destination, this.concerning(destination).templates, this.#facts);
   }
 
   #find(namespace: string, labels: Labels): Concerned {
