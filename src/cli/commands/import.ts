@@ -3,12 +3,13 @@ import type { Command } from 'commander';
 import { administratorOptions } from '../administrator-options.ts';
 import { collect } from '../asking.ts';
 import type { RegisterCommand } from '../command.ts';
+import { type IstioOptions, importFromIstio } from '../import/istio.ts';
 import { importFromMariadb, type MariadbOptions } from '../import/mariadb.ts';
 
 export const registerImport: RegisterCommand = (program, context, run) => {
   const command = program
     .command('import')
-    .description('make a declaration of what is there: accounts and grants of a database');
+    .description('make a declaration of what is there: grants of a database, policies of a mesh');
   const mariadb = command
     .command('mariadb')
     .description('accounts, roles and grants of a MariaDB -> a declaration in Observe mode')
@@ -24,6 +25,24 @@ export const registerImport: RegisterCommand = (program, context, run) => {
   deliveryOptions(mariadb)
     .addHelpText('after', MARIADB_HELP)
     .action((options: MariadbOptions) => run(() => importFromMariadb(options, context)));
+  const istio = command
+    .command('istio [paths...]')
+    .description('AuthorizationPolicies and their company -> a declaration in Observe mode')
+    .option('--context <name>', 'read the cluster of this context of the kubeconfig instead')
+    .option('--name <name>', 'name of the files that are written', 'mesh')
+    .option('--cluster-name <name>', 'name of the Cluster; made unless it is declared', 'mesh')
+    .option('--trust-domain <name>', 'its trust domain (default: what most principals say)')
+    .option(
+      '--schema <name>',
+      'schema of the databases (repeatable; default: the Target name)',
+      collect,
+    )
+    .option('--role <name>', 'what the Grants give', 'reader');
+  deliveryOptions(istio)
+    .addHelpText('after', ISTIO_HELP)
+    .action((paths: string[], options: IstioOptions) =>
+      run(() => importFromIstio(paths, options, context)),
+    );
 };
 
 function deliveryOptions(command: Command): Command {
@@ -49,3 +68,13 @@ identity: who uses it is written into the map. Everything that was read is in th
 or in the report.
 Exit code: 0 everything carried over, 1 something is left (see the report), 2 usage or faults,
 3 no way in.`;
+
+const ISTIO_HELP = `
+  postern import istio manifests/ --cluster-name prod --schema shop --out policy/
+  postern import istio --context prod-admin --cluster-name prod --out policy/
+
+Reads AuthorizationPolicies, PeerAuthentications, RequestAuthentications and ServiceEntries of
+databases; Services, pods and namespaces are looked at to find them. Every value in these
+objects is in the declaration or in the report, with its line.
+Exit code: 0 everything carried over, 1 something is left (see the report), 2 usage or faults,
+3 no way to the cluster.`;
