@@ -78,5 +78,5 @@ function objectsOf(root: TreeNode, unread: DiagnosticList): readonly Manifest[] 
 
 /** `AuthorizationPolicy/data/orders`: how messages call it. */
 export function manifestName({ kind, namespace, name }: Manifest): string {
-  return `${kind}/${namespace}/${name}`;
+  return kind === 'Namespace' ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
 }
