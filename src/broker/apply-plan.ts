@@ -24,6 +24,8 @@ export interface ApplyReport {
 export interface ApplyDatabaseOptions {
   /** `additions`: what is no longer declared stays for now. */
   readonly part?: 'additions' | 'everything';
+  /** Other steps are left for another time. */
+  only?(step: Difference): boolean;
   progress?(step: Difference): void;
 }
 
@@ -35,16 +37,16 @@ export interface ApplyDatabaseOptions {
 export async function applyDatabase(
   connection: AdminConnection,
   scope: Scope,
-  { part = 'everything', progress }: ApplyDatabaseOptions = {},
+  { part = 'everything', only = () => true, progress }: ApplyDatabaseOptions = {},
 ): Promise<ApplyReport> {
   const done: Difference[] = [];
   const missing = new Map<string, { difference: Difference; problem: string }>();
   await connection.query(PROCEDURE_SESSION);
   let { plan } = await settledPlan(connection, scope);
   for (let round = 0; round < MOST_ROUNDS && plan.blocked.length === 0; round += 1) {
-    const steps = plan.steps.filter(
-      (step) => !missing.has(key(step)) && (part === 'everything' || !isRemoval(step)),
-    );
+    const steps = plan.steps
+      .filter((step) => !missing.has(key(step)) && only(step))
+      .filter((step) => part === 'everything' || !isRemoval(step));
     if (steps.length === 0) break;
     for (const step of steps) {
       const problem = await run(connection, step);

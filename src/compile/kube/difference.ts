@@ -18,6 +18,8 @@ export interface FieldDifference {
   readonly observed?: unknown;
   /** Other field managers that hold it: changing it is a conflict unless forced. */
   readonly holders: readonly string[];
+  /** The value that is there is one that we applied, and nobody else holds it. */
+  readonly ours: boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ export function differences(desired: KubeObject, observed: KubeObject): FieldDif
       field: pathText(path),
       desired: value,
       ...(present !== undefined && { observed: present }),
-      holders: holdersOf(observed, path),
+      ...heldBy(observed, path),
     });
   }
   const exact = isExact(desired);
@@ -46,12 +48,12 @@ export function differences(desired: KubeObject, observed: KubeObject): FieldDif
     extra.set(pathText(whole), whole);
   }
   for (const [field, path] of extra) {
-    const holders = holdersOf(observed, path);
+    const { holders, ours } = heldBy(observed, path);
     const present = valueAt(observed, path);
     // What somebody else holds as well stays when we let go of it.
     const shared = holders.length > 0 && !(exact && path[0] === 'f:spec');
     if (present === undefined || shared) continue;
-    found.push({ path, field, observed: present, holders });
+    found.push({ path, field, observed: present, holders, ours });
   }
   return found;
 }
@@ -83,7 +85,8 @@ export function fieldsTaken(desired: KubeObject, observed: KubeObject): FieldDif
     const holders = holdersOf(observed, path);
     const ours = own.some((held) => leadsTo(held, path) || leadsTo(path, held));
     if (ours || holders.length === 0 || !sameValue(value, present)) return [];
-    return [{ path, field: pathText(path), desired: value, observed: present, holders }];
+    const field = pathText(path);
+    return [{ path, field, desired: value, observed: present, holders, ours: false }];
   });
 }
 
@@ -108,6 +111,12 @@ function isOurs({ manager, operation }: ManagedField): boolean {
 
 function ownPaths(observed: KubeObject): FieldPath[] {
   return (observed.metadata.managedFields ?? []).filter(isOurs).flatMap(pathsOf);
+}
+
+function heldBy(observed: KubeObject, path: FieldPath): Pick<FieldDifference, 'holders' | 'ours'> {
+  const holders = holdersOf(observed, path);
+  const own = ownPaths(observed).some((held) => leadsTo(held, path) || leadsTo(path, held));
+  return { holders, ours: own && holders.length === 0 && valueAt(observed, path) !== undefined };
 }
 
 function holdersOf(observed: KubeObject, path: FieldPath): string[] {

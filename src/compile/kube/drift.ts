@@ -3,6 +3,7 @@ import type { RuleReference } from '../../model/decision.ts';
 import { differences, type FieldDifference, fieldsTaken } from './difference.ts';
 import {
   type DesiredObject,
+  FIELD_MANAGER,
   isJsonObject,
   isManaged,
   type JsonObject,
@@ -13,6 +14,7 @@ import {
   referenceOf,
   referenceText,
 } from './object.ts';
+import { admitsNoMore } from './admitted-principals.ts';
 import type { PlanInput } from './plan.ts';
 
 export type DriftKind =
@@ -30,6 +32,11 @@ export interface DriftFinding {
   readonly rules: readonly RuleReference[];
   readonly changes: readonly FieldDifference[];
   readonly message: string;
+  /** Field managers besides ours that hold what differs, or made the object. */
+  readonly managers: readonly string[];
+  /** As it is to be, with our marks. */
+  readonly desired?: KubeObject;
+  readonly observed?: KubeObject;
 }
 
 export interface DriftInput extends PlanInput {
@@ -51,7 +58,16 @@ export function findDrift(input: DriftInput): DriftFinding[] {
     const reference = referenceOf(object);
     if (declared.has(objectKey(reference)) || !isManaged(object, installation)) continue;
     const message = `${referenceText(reference)} is managed but not declared`;
-    findings.push({ kind: 'undeclared', reference, rules: [], changes: [], message });
+    const managers = managersOf(object);
+    findings.push({
+      kind: 'undeclared',
+      reference,
+      rules: [],
+      changes: [],
+      message,
+      managers,
+      observed: object,
+    });
   }
   for (const object of input.neighbours) {
     if (declared.has(objectKey(referenceOf(object))) || isManaged(object, installation)) continue;
@@ -73,7 +89,16 @@ function driftOf(
     kind: DriftKind,
     message: string,
     changes: readonly FieldDifference[] = [],
-  ): DriftFinding => ({ kind, reference, rules: desired.rules, changes, message });
+  ): DriftFinding => ({
+    kind,
+    reference,
+    rules: desired.rules,
+    changes,
+    message,
+    managers: [...new Set(changes.flatMap(({ holders }) => holders))],
+    desired: object,
+    ...(observed && { observed }),
+  });
   if (!observed) return [finding('deleted', `${what} is gone`)];
   const findings: DriftFinding[] = [];
   if (!isManaged(observed, installation)) {
@@ -101,6 +126,11 @@ function by(holders: readonly string[]): string {
   return holders.length === 0 ? '' : ` (${holders.join(', ')})`;
 }
 
+function managersOf({ metadata }: KubeObject): readonly string[] {
+  const names = (metadata.managedFields ?? []).map(({ manager = 'unknown' }) => manager);
+  return [...new Set(names)].filter((name) => name !== FIELD_MANAGER);
+}
+
 /** Policies of the same kind add up: what one allows, no other takes back. */
 function opening(
   object: KubeObject,
@@ -110,9 +140,11 @@ function opening(
   const spec = isJsonObject(object['spec']) ? object['spec'] : {};
   const how = opens(object.kind, spec);
   if (!how) return undefined;
-  const concerned = desired.filter(
-    (each) => each.object.kind === object.kind && concernsSame(object, spec, each.object, meshRoot),
-  );
+  const concerned = desired
+    .filter((each) => each.object.kind === object.kind)
+    .filter((each) => concernsSame(object, spec, each.object, meshRoot))
+    // What ours let in anyway, it does not open.
+    .filter(({ object: ours }) => !coveredBy(object.kind, spec, ours));
   if (concerned.length === 0) return undefined;
   const reference = referenceOf(object);
   const beside = concerned.map((each) => referenceText(referenceOf(each.object))).join(', ');
@@ -122,7 +154,17 @@ function opening(
     rules: concerned.flatMap(({ rules }) => rules),
     changes: [],
     message: `${referenceText(reference)} is not ours and ${how} beside ${beside}`,
+    managers: managersOf(object),
+    observed: object,
   };
+}
+
+function coveredBy(kind: string, spec: JsonObject, ours: KubeObject): boolean {
+  const own = ours['spec'];
+  if (kind !== 'AuthorizationPolicy' || !isJsonObject(own)) return false;
+  // Denials say nothing about whom else to let in: they hold beside it.
+  if (own['action'] === 'DENY') return true;
+  return admitsNoMore(spec, own);
 }
 
 function opens(kind: string, spec: JsonObject): string | undefined {
