@@ -18,7 +18,7 @@ import { DecisionEngine } from '../policy/decide.ts';
 import type { Policy } from '../policy/policy.ts';
 import { auditOptions, retentionRules, signerOptions } from './audit-options.ts';
 import { type CoordinatorMetrics, createCoordinatorMetrics } from './coordinator-metrics.ts';
-import { databaseLookouts } from './drift-lookouts.ts';
+import { lookoutsOf } from './drift-lookouts.ts';
 import { DriftMonitor } from './drift-monitor.ts';
 import { readMaterial } from './material.ts';
 import { type Exporting, exportMetrics } from './otlp.ts';
@@ -157,7 +157,7 @@ export class Gateway {
       log,
       audit: this.#audit,
       random: Math.random,
-      lookouts: databaseLookouts,
+      lookouts: (declared) => lookoutsOf(declared, settings, clock, log),
     });
     this.#drift.follow(policy);
     this.#watch = new FileWatch({

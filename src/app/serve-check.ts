@@ -41,7 +41,11 @@ export function serveProblems(settings: Settings, policy: Policy): ServeProblems
   );
   const targets = [...policy.targets.values()].flatMap(filesOfTarget);
   return {
-    settings: [...sections, ...idleListeners(settings.listeners, policy)],
+    settings: [
+      ...sections,
+      ...idleListeners(settings.listeners, policy),
+      ...unknownClusters(settings, policy),
+    ],
     files: [...pairs, ...bundles, ...reviews, ...providers, ...targets],
   };
 }
@@ -63,6 +67,12 @@ export function idleListeners(
       ...(proxy === undefined ? [] : unknown('Cluster', proxy.cluster, policy.clusters)),
     ];
   });
+}
+
+function unknownClusters({ drift }: Settings, { clusters }: Policy): readonly string[] {
+  return drift.clusters
+    .filter(({ name }) => clusters.get(name)?.istio === undefined)
+    .map(({ name }) => `drift.clusters: there is no Cluster ${name} with "istio"`);
 }
 
 function withoutSection(settings: Settings, section: 'tls' | 'mesh'): readonly string[] {

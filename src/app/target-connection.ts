@@ -36,7 +36,10 @@ export async function connectAsAdministrator(
 }
 
 /** Through the declared reader account. Rejects as the one above. */
-export async function connectAsReader(target: Target): Promise<GreetedConnection> {
+export async function connectAsReader(
+  target: Target,
+  loginDeadlineMs = DEADLINE_MS,
+): Promise<GreetedConnection> {
   const system = mariadbOf(target);
   if (!system.reader) {
     const hint =
@@ -51,7 +54,8 @@ export async function connectAsReader(target: Target): Promise<GreetedConnection
     tls: upstreamTls(system),
     user: system.reader.user,
     password: new Secret(readMaterial(system.reader.password).trim()),
-    deadlineMs: DEADLINE_MS,
+    deadlineMs: loginDeadlineMs,
+    queryDeadlineMs: DEADLINE_MS,
   });
 }
 

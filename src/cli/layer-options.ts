@@ -11,6 +11,8 @@ import { instanceAtHand } from './declaration.ts';
 
 /** Which layers a command is about, and how their API servers are reached. */
 export interface LayerOptions {
+  /** Of Targets and Clusters; as if each had been given to its option. */
+  readonly names?: readonly string[];
   readonly cluster?: readonly string[];
   readonly target?: readonly string[];
   readonly only?: 'mesh' | 'database';
@@ -42,9 +44,13 @@ export function chosenLayers(
   context: CommandContext,
   nowMs: number,
 ): { readonly layers: Layers; readonly diagnostics: readonly Diagnostic[] } {
+  const { names = [], cluster = [], target = [] } = options;
+  const isCluster = (name: string) => policy.clusters.has(name);
+  const clusters = [...cluster, ...names.filter(isCluster)];
+  const targets = [...target, ...names.filter((name) => !isCluster(name))];
   const choice = {
-    clusters: (options.cluster ?? []).map((name) => meshCluster(name, policy)),
-    targets: (options.target ?? []).map((name) => targetNamed(name, policy).id),
+    clusters: clusters.map((name) => meshCluster(name, policy)),
+    targets: targets.map((name) => targetNamed(name, policy).id),
     ...(options.only && { only: options.only }),
   };
   const instance = options.instance ?? instanceAtHand(context);

@@ -109,6 +109,13 @@ function absolutePaths(settings: Settings, base: string): Settings {
     audit: { ...auditPaths(settings.audit, at), hashKey: at(settings.audit.hashKey) },
     observability: { ...settings.observability, otlp: otlpPaths(settings.observability.otlp, at) },
     administration: { socket: at(settings.administration.socket) },
+    drift: {
+      ...settings.drift,
+      clusters: settings.drift.clusters.map(({ kubeconfig, ...cluster }) => ({
+        ...cluster,
+        ...(kubeconfig !== undefined && { kubeconfig: at(kubeconfig) }),
+      })),
+    },
   };
 }
 

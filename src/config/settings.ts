@@ -273,6 +273,24 @@ export const settingsSchema = z.strictObject({
       interval: duration('5m').describe(
         'Between two looks at each Target with a `mariadb.reader` and each cluster, a fifth more or less; `0s`: never.',
       ),
+      clusters: z
+        .array(
+          z.strictObject({
+            name: z.string().describe('A declared Cluster with `istio`.'),
+            kubeconfig: z
+              .string()
+              .optional()
+              .describe(
+                'How its API server is reached; without it: the service account of the pod.',
+              ),
+            context: z
+              .string()
+              .optional()
+              .describe('Context of the kubeconfig; by default the one of the name.'),
+          }),
+        )
+        .default([])
+        .describe('Clusters that are looked at and watched; the right to read is enough.'),
     })
     .prefault({})
     .describe('Looking for what is not as declared while serving.'),

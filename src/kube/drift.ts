@@ -5,7 +5,7 @@ import { type Kind, type ObservedInput, observeObjects } from './apply.ts';
 import type { KubeClient } from './client.ts';
 
 /** Kinds of which one object of others opens what ours close. */
-const NEIGHBOURS: readonly Kind[] = [
+export const NEIGHBOURS: readonly Kind[] = [
   { apiVersion: 'security.istio.io/v1', kind: 'AuthorizationPolicy' },
   { apiVersion: 'security.istio.io/v1', kind: 'PeerAuthentication' },
   { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy' },

@@ -45,7 +45,7 @@ describe('edit-declaration', () => {
     const rights = [table('shop.orders', 'delete'), table('shop.orders', 'update', 'note')];
     const edit: DeclarationEdit = { document: ROLE, change: 'allow', rights };
     const { documents, text } = edited(edit, edit);
-    match(text, /# whose it is[^]*# what the shop needs/);
+    match(text, /# whose it is[\s\S]*# what the shop needs/);
     deepEqual(privileges(text)?.slice(2), [
       '    - {tables: [shop.orders], actions: [delete]}',
       '    - {tables: [shop.orders], actions: [update], columns: [note]}',

@@ -2,7 +2,11 @@
 import { type Document, isCollection, isMap, LineCounter } from 'yaml';
 import type { DeclarationEdit } from '../model/finding.ts';
 import type { Source } from './parse.ts';
-import { privilegesGiving, type WrittenPrivilege, withdrawPrivileges } from './withdraw-privileges.ts';
+import {
+  privilegesGiving,
+  type WrittenPrivilege,
+  withdrawPrivileges,
+} from './withdraw-privileges.ts';
 import { yamlDocuments } from './yaml-documents.ts';
 
 /** A declared document as it is to be. */

@@ -29,7 +29,8 @@ function without(privilege: WrittenPrivilege, right: DeclaredRight): readonly Wr
   if (as !== undefined ? as !== right.name : !names.includes(right.name)) return [privilege];
   const otherActions = actions.filter((action) => action !== right.action);
   const otherColumns = columns?.filter((column) => column !== right.column) ?? [];
-  if (as !== undefined) return otherActions.length > 0 ? [{ ...privilege, actions: otherActions }] : [];
+  if (as !== undefined)
+    return otherActions.length > 0 ? [{ ...privilege, actions: otherActions }] : [];
   if (columns !== undefined && right.column === undefined) return [privilege];
   const otherNames = names.filter((name) => name !== right.name);
   const own = { ...privilege, [right.kind]: [right.name] };

@@ -9,8 +9,7 @@ import { asWorkload } from '../support/drivers.ts';
 import { recordsOf } from '../support/evidence.ts';
 import { until, World } from '../support/world.ts';
 
-/** A look each second, and one that is due at once when others are slow. */
-const SETTINGS = 'drift: {interval: 1s}';
+const SETTINGS = 'drift: {interval: 1s}\nlimits: {targetTimeout: 2s}';
 const FOUND_MS = 10_000;
 
 describe('drift while serving', () => {

@@ -1,37 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
-import { examineTarget } from '../../app/examine-target.ts';
-import { POSTERN_TARGET_ID } from '../../policy/policy.ts';
-import { type AskingOptions, askedPolicy, askingOptions, targetNamed } from '../asking.ts';
-import { printable } from '../audit-text.ts';
+import { lookForDrift } from '../../app/look-for-drift.ts';
+import { PosternError } from '../../model/errors.ts';
+import { ADMINISTRATOR_HELP, administratorOptions } from '../administrator-options.ts';
+import { askingOptions } from '../asking.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
-import { findingLines } from '../finding-text.ts';
+import { adopt } from '../drift-adopt.ts';
+import { heal } from '../drift-heal.ts';
+import { driftExitCode, driftJson, driftLines } from '../drift-report.ts';
 import { gatewayDrift } from '../gateway-drift.ts';
+import { layerOptions } from '../layer-options.ts';
+import { type PlanOptions, planRequest } from '../plan-request.ts';
 
-interface DriftOptions extends AskingOptions {
-  readonly gateway?: string | true;
+interface DriftOptions extends PlanOptions {
+  readonly policy?: readonly string[];
+  readonly heal?: boolean;
+  readonly yes?: boolean;
+  readonly adopt?: boolean;
+  readonly gateway?: boolean;
+  readonly gatewaySocket?: string;
   readonly config: string;
   readonly tokenFile?: string;
 }
 
 const HELP = `
-Reads through the account that mariadb.reader of the Target names, and changes nothing.
-Each difference comes with the statements that undo it, for an administrator to run, and
-says whether a declaration can make it legal.
+Looks at the databases through the account that mariadb.reader of the Target names, or an
+administrator, and at the clusters as kubectl would; changes nothing without --heal. Each
+finding comes with who holds it, the declaration it departs from, what undoes it and what
+would make it legal. Names are those of Targets and Clusters; without any: all.
 
-  postern drift orders
+  postern drift
+  postern drift orders prod-weu
+  postern drift --heal --admin-user root
+  postern drift --adopt > adopted.yaml
   postern drift --gateway
 
-With --gateway a running gateway tells what it found at its last look (settings: drift); that
-needs a grant on the built-in Target postern: auditor or operator.
-Exit code: 0 as declared, 1 differences, 2 usage or faults, 3 no way in.`;
+--heal puts right what is Postern's own, after asking; what is somebody else's it leaves
+alone and prints what an administrator would have to do.
+--adopt prints the documents of the declaration as they would have to be for what is there
+to be legal, and what nothing can make legal.
+--gateway tells what a running gateway found at its last look (settings: drift); that needs
+a grant on the built-in Target postern: auditor or operator.
+
+${ADMINISTRATOR_HELP}
+
+Exit code: 0 as declared, 1 findings (with --heal: some are left), 2 usage or faults,
+3 a layer could not be looked at.`;
 
 export const registerDrift: RegisterCommand = (program, context, run) => {
   const command = program
     .command('drift [names...]')
-    .description('what on databases is not as declared: grants, roles, views, leases, strangers');
-  askingOptions(command)
-    .option('--gateway [socket]', 'ask a running gateway, by its administration socket')
-    .option('--config <file>', 'with --gateway: its settings', 'postern.yaml')
+    .description('what in clusters and databases is not as declared, who did it, what undoes it');
+  administratorOptions(layerOptions(askingOptions(command)))
+    .option('--heal', 'put right what is ours, after asking')
+    .option('--yes', 'with --heal: do not ask')
+    .option('--adopt', 'print the declaration that makes what is there legal')
+    .option('--gateway', 'ask a running gateway what it found')
+    .option('--gateway-socket <path>', 'its administration socket (default: from its settings)')
+    .option('--config <file>', 'its settings', 'postern.yaml')
     .option('--token-file <file>', 'with --gateway: your token (default: as for sessions)')
     .addHelpText('after', HELP)
     .action((names: string[], options: DriftOptions) => run(() => drift(names, options, context)));
@@ -42,28 +67,29 @@ async function drift(
   options: DriftOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const { gateway, config, tokenFile, json } = options;
-  if (gateway !== undefined) {
-    const call = {
-      config,
-      ...(typeof gateway === 'string' && { socket: gateway }),
-      ...(tokenFile !== undefined && { tokenFile }),
-      ...(json !== undefined && { json }),
-    };
-    return gatewayDrift(names, call, context);
+  const { gateway, heal: healing, adopt: adopting, json } = options;
+  if ([gateway, healing, adopting].filter(Boolean).length > 1) {
+    const problem = '--heal, --adopt and --gateway are different questions: give one.';
+    throw new PosternError('usage', { problem });
   }
-  const policy = await askedPolicy(options, context);
-  const targets =
-    names.length > 0
-      ? names.map((name) => targetNamed(name, policy))
-      : [...policy.targets.values()].filter(({ id }) => id !== POSTERN_TARGET_ID);
-  let differ = false;
-  for (const target of targets) {
-    const found = await examineTarget(policy, target);
-    differ ||= found.length > 0;
-    if (json) context.out(JSON.stringify({ target: target.id, findings: found }, null, 2));
-    else if (found.length === 0) context.out(`${target.id}: the database is as declared.`);
-    else for (const line of found.flatMap(findingLines)) context.out(printable(line));
-  }
-  return differ ? 1 : 0;
+  if (gateway) return gatewayDrift(names, gatewayCall(options), context);
+  const who = healing ? 'administrator' : 'reader';
+  const chosen = { ...options, names };
+  const request = await planRequest(options.policy ?? [], chosen, who, context);
+  const { declaration, layers, access } = request;
+  const survey = await lookForDrift(declaration.policy, layers, access);
+  if (healing) return heal(request, survey, options, context);
+  if (adopting) return adopt(request, survey, chosen, context);
+  if (json) context.out(driftJson(survey));
+  else for (const line of driftLines(survey)) context.out(line);
+  return driftExitCode(survey);
+}
+
+function gatewayCall({ config, gatewaySocket, tokenFile, json }: DriftOptions) {
+  return {
+    config,
+    ...(gatewaySocket !== undefined && { socket: gatewaySocket }),
+    ...(tokenFile !== undefined && { tokenFile }),
+    ...(json !== undefined && { json }),
+  };
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { RuleReference } from '../../model/decision.ts';
+import { admitsNoMore } from './admitted-principals.ts';
 import { differences, type FieldDifference, fieldsTaken } from './difference.ts';
 import {
   type DesiredObject,
@@ -14,7 +15,6 @@ import {
   referenceOf,
   referenceText,
 } from './object.ts';
-import { admitsNoMore } from './admitted-principals.ts';
 import type { PlanInput } from './plan.ts';
 
 export type DriftKind =

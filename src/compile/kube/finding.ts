@@ -96,7 +96,8 @@ function shell(value: unknown): string {
 function adoptionOf(found: DriftFinding, context: FindingContext): Adoption {
   const { kind, reference, observed } = found;
   const what = reference.kind;
-  if (kind === 'deleted') return never('while what stands at these lines is declared, it must be there');
+  if (kind === 'deleted')
+    return never('while what stands at these lines is declared, it must be there');
   if (kind === 'undeclared') return never('nothing declares it; without our marks it is not ours');
   if (kind === 'unmarked') return never('what is declared is ours and has our marks');
   if (kind === 'field-taken') return never('the value is as declared; only who holds it is not');
@@ -115,12 +116,14 @@ function operators(found: DriftFinding, observed: KubeObject, context: FindingCo
   const ours = new Set(principalsOf(found.desired?.['spec']));
   const added = principalsOf(observed['spec']).filter((one) => !ours.has(one));
   const accounts = added.map((one) => {
-    const [, domain = '', namespace, name] = /^([^/]+)\/ns\/([^/*]+)\/sa\/([^/*]+)$/.exec(one) ?? [];
+    const [, domain = '', namespace, name] =
+      /^([^/]+)\/ns\/([^/*]+)\/sa\/([^/*]+)$/.exec(one) ?? [];
     return pods.trustDomains.includes(domain) && namespace ? `${namespace}/${name}` : undefined;
   });
   if (accounts.length === 0) return never('nobody was added whom a declaration could name');
   const unknown = added.find((_, at) => accounts[at] === undefined);
-  if (unknown !== undefined) return never(`${unknown} is no single service account of this cluster`);
+  if (unknown !== undefined)
+    return never(`${unknown} is no single service account of this cluster`);
   const edits = [...new Set(accounts)].map(
     (value): DeclarationEdit => ({
       document: pods.document,

@@ -9,6 +9,7 @@ import {
 } from './foreign-access.ts';
 import type { Scope } from './managed.ts';
 import type { ObservedRight } from './observed.ts';
+import { quoteString } from './quote.ts';
 import { revokeStatements, rightsText, schemaPatternReaches } from './right.ts';
 import type { ServerState } from './server-state.ts';
 
@@ -173,8 +174,10 @@ function proxies(scope: Scope, state: ServerState): readonly Difference[] {
       place: `account ${holderText(user, host)}`,
       text: `It may log in as ${proxiedUser === '' ? 'anybody' : holderText(proxiedUser, proxiedHost)}.`,
       by: 'operator',
+      // REVOKE PROXY needs the right to pass on that very proxy, which administrators often lack.
       statements: [
-        `REVOKE PROXY ON ${holderSql(proxiedUser, proxiedHost)} FROM ${holderSql(user, host)}`,
+        `DELETE FROM mysql.proxies_priv WHERE User = ${quoteString(user)} AND Host = ${quoteString(host)} AND Proxied_user = ${quoteString(proxiedUser)} AND Proxied_host = ${quoteString(proxiedHost)}`,
+        'FLUSH PRIVILEGES',
       ],
       holder: holderText(user, host),
     }));
