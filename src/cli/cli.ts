@@ -11,6 +11,7 @@ import { registerCa } from './commands/ca.ts';
 import { registerCheck } from './commands/check.ts';
 import { registerConnect } from './commands/connect.ts';
 import { registerDiff } from './commands/diff.ts';
+import { registerDoctor } from './commands/doctor.ts';
 import { registerDrift } from './commands/drift.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerImport } from './commands/import.ts';
@@ -35,6 +36,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerPlan,
   registerApply,
   registerServe,
+  registerDoctor,
   registerConnect,
   registerLogin,
   registerWhoami,
