@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import type { Readiness } from '../api/contract.ts';
@@ -59,7 +59,8 @@ export async function examineInstallation(
 function fileChecks(settings: Settings, policy: Policy): readonly HealthCheck[] {
   const problems = serveProblems(settings, policy);
   const all = [...problems.settings, ...problems.files];
-  if (all.length === 0) return [{ what: 'files', state: 'good', text: 'all are there and readable' }];
+  if (all.length === 0)
+    return [{ what: 'files', state: 'good', text: 'all are there and readable' }];
   return all.map((text) => ({ what: 'files', state: 'bad', text }));
 }
 
@@ -79,7 +80,9 @@ function certificateChecks(settings: Settings, policy: Policy, nowMs: number) {
     }
   }
   // What cannot be read is told among the files.
-  return files.flatMap(([what, material]) => certificatesOf(material).map((one) => ends(what, one, nowMs)));
+  return files.flatMap(([what, material]) =>
+    certificatesOf(material).map((one) => ends(what, one, nowMs)),
+  );
 }
 
 function certificatesOf(material: Material): readonly X509Certificate[] {
@@ -93,12 +96,18 @@ function certificatesOf(material: Material): readonly X509Certificate[] {
 }
 
 function ends(what: string, certificate: X509Certificate, nowMs: number): HealthCheck {
-  const [from, until] = [certificate.validFrom, certificate.validTo].map((text) => Date.parse(text));
+  const [from, until] = [certificate.validFrom, certificate.validTo].map((text) =>
+    Date.parse(text),
+  );
   const leftMs = (until ?? 0) - nowMs;
   const name = certificate.subject?.replaceAll('\n', ', ') || 'no subject';
   if (leftMs <= 0) return { what, state: 'bad', text: `${name} ended ${certificate.validTo}` };
   if ((from ?? 0) > nowMs) {
-    return { what, state: 'bad', text: `${name} begins ${certificate.validFrom}: is the clock right?` };
+    return {
+      what,
+      state: 'bad',
+      text: `${name} begins ${certificate.validFrom}: is the clock right?`,
+    };
   }
   const dueMs = Math.min(DUE_MS, DUE_SHARE * ((until ?? 0) - (from ?? 0)));
   const text = `${name} ends in ${formatDuration(rounded(leftMs))}`;

@@ -27,7 +27,9 @@ describe('postern doctor', () => {
   };
   /** The probe's address is taken freely; the doctor is told where it is. */
   const withProbe = () => {
-    const text = world.settingsText().replace("'127.0.0.1:0'}", `'${world.gateway?.probeAddress}'}`);
+    const text = world
+      .settingsText()
+      .replace("'127.0.0.1:0'}", `'${world.gateway?.probeAddress}'}`);
     world.write('doctor.yaml', text);
     return ['--config', 'doctor.yaml'];
   };
@@ -65,10 +67,16 @@ describe('postern doctor', () => {
     world.write('server-key.pem', ended.keyPem);
     const { code, out } = await doctor();
     match(out, /^x tls: CN=localhost ended /m);
-    match(out, /^x Target\/data\/orders: .*refused the login of postern_broker.*\n {4}postern boot/m);
+    match(
+      out,
+      /^x Target\/data\/orders: .*refused the login of postern_broker.*\n {4}postern boot/m,
+    );
     equal(code, 3);
     const json = await doctor('--json');
-    equal(JSON.parse(json.out).checks.some((one: { state: string }) => one.state === 'bad'), true);
+    equal(
+      JSON.parse(json.out).checks.some((one: { state: string }) => one.state === 'bad'),
+      true,
+    );
     world.write('postern.yaml', 'listeners: 7');
     equal((await doctor()).code, 2);
   });

@@ -162,6 +162,7 @@ spec:
 
   it('does not disturb a session', () => {
     deepEqual(failed, []);
-    ok(answered.length > 100, `${answered.length} answers`);
+    ok(answered.length > 20, `${answered.length} answers`);
+    ok(Math.max(...answered) < 5_000, `one took ${Math.max(...answered)} ms`);
   });
 });
