@@ -85,6 +85,8 @@ export class TargetHealth {
     const target = this.#target;
     if (!problem) {
       this.#log.info('the target is ready', { target });
+      const detail = `${target}: it is ready again`;
+      this.#audit.append({ event: 'gateway', what: 'finding', detail });
       return;
     }
     this.#log.error('the target has a problem', { target, ...problem, cause });
