@@ -3,7 +3,6 @@ import type { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import type { Readiness } from '../api/contract.ts';
-import { REGISTRY_VERSION } from '../broker/registry-schema.ts';
 import type { Settings } from '../config/settings.ts';
 import { parseCertificates } from '../identity/trust-bundles.ts';
 import type { Clock } from '../model/clock.ts';
@@ -40,7 +39,7 @@ export async function examineInstallation(
   policy: Policy,
   clock: Clock,
 ): Promise<readonly HealthCheck[]> {
-  const databases = [...policy.targets.values()].filter(({ system }) => system.type === 'mariadb');
+  const databases = [...policy.targets.values()].filter(({ system }) => 'endpoints' in system);
   const lookouts = lookoutsOf(policy, settings, clock, silentLog);
   const [gateway, reached, drift] = await Promise.all([
     gatewayCheck(settings),
@@ -128,7 +127,7 @@ async function databaseCheck(
 ): Promise<HealthCheck> {
   const what = `Target/${target.id}`;
   const { system } = target;
-  if (system.type !== 'mariadb') return { what, state: 'bad', text: 'it is no MariaDB' };
+  if (!('endpoints' in system)) return { what, state: 'bad', text: 'it is no MariaDB or MySQL' };
   try {
     const connection = await openAdminConnection({
       ...routeOf(target, system, settings.limits.targetTimeout, clock)(),
@@ -159,7 +158,7 @@ async function driftCheck(lookout: ReturnType<typeof lookoutsOf>[number]): Promi
     const found = await lookout.examine();
     if (found.length === 0) return { what, state: 'good', text: 'as declared' };
     const outdated = found.some(({ code }) => code === 'registry-outdated');
-    const hint = outdated ? `postern bootstrap (registry ${REGISTRY_VERSION})` : 'postern drift';
+    const hint = outdated ? 'postern bootstrap' : 'postern drift';
     const codes = [...new Set(found.map(({ code }) => code))].join(', ');
     return { what, state: 'warning', text: `${found.length} not as declared: ${codes}`, hint };
   } catch (thrown) {

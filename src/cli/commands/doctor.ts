@@ -15,7 +15,7 @@ interface DoctorOptions {
 
 const HELP = `
 Reads settings and declaration, looks at every file they name, when certificates end, whether
-each MariaDB is reached as the gateway does it and its clock agrees, what is not as declared
+each database is reached as the gateway does it and its clock agrees, what is not as declared
 there and in the clusters of drift.clusters, and asks the gateway whether it is ready.
 
   postern doctor
