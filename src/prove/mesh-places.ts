@@ -15,7 +15,7 @@ export interface MeshPlace {
   readonly text: string;
 }
 
-/** A port of Postern, behind which are all the targets that are exposed there. */
+/** A port of Postern: all databases that are exposed there, or one API, which its host tells. */
 export interface GatewayPlace extends MeshPlace {
   readonly targets: readonly Target[];
 }
@@ -27,16 +27,18 @@ export interface DatabasePlace extends MeshPlace {
 /** The ports of Postern in this cluster; each once for each kind of pod there. */
 export function gatewayPlaces(input: MeshInput): readonly GatewayPlace[] {
   const { context } = input;
-  const byPort = new Map<number, Target[]>();
+  const byPlace = new Map<string, Target[]>();
   for (const target of context.targets) {
     const port = podPort(target.expose.port);
-    byPort.set(port, [...(byPort.get(port) ?? []), target]);
+    const place = isSql(target) ? `${port}` : `${port} ${target.id}`;
+    byPlace.set(place, [...(byPlace.get(place) ?? []), target]);
   }
   const { namespace } = context.gateway;
   const pods = podLabels(input, namespace, GATEWAY_LABELS, gatewayPod(context).labels);
-  return [...byPort].flatMap(([port, targets]) => {
+  return [...byPlace.values()].flatMap((targets) => {
     const [first] = targets;
     if (!first) return [];
+    const port = podPort(first.expose.port);
     const protocol = isSql(first) ? ('tcp' as const) : ('http' as const);
     return pods.map((labels) => ({
       targets,

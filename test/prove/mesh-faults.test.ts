@@ -17,6 +17,7 @@ const BASES = {
   sidecar: () => asDeclared(checkedPolicy(sqlDeclaration())),
   ambient: () => asDeclared(checkedPolicy(sqlDeclaration({ dataPlane: 'Ambient' }))),
   http: () => asDeclared(checkedPolicy(httpDeclaration())),
+  'one port': () => asDeclared(checkedPolicy(httpDeclaration({ modelsPort: 443 }))),
 };
 
 interface Fault {
@@ -374,6 +375,19 @@ const FAULTS: readonly Fault[] = [
     ],
     by: /AuthorizationPolicy\/postern-system\/analytics/,
     declared: /^deny: No Grant names it/,
+  },
+  {
+    name: 'a rule forgets the names by which APIs on one port are told apart',
+    base: 'one port',
+    plant: edit(HTTP_ALLOW, (spec) => {
+      for (const one of rulesOf(spec)) {
+        const [to] = one['to'] as { operation: Record<string, string[]> }[];
+        if (one['when']) delete to?.operation['hosts'];
+      }
+    }),
+    found: ['TO SEE'],
+    by: /postern-http-allow/,
+    declared: /^deny: /,
   },
   {
     name: 'the label that sends callers through the waypoint is gone',

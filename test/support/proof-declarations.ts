@@ -73,14 +73,15 @@ spec:
 
 const TENANT = '11111111-2222-3333-4444-555555555555';
 
-export const httpDeclaration = (): string =>
+/** `modelsPort: 443`: both APIs on one port of the pods, told apart by their names alone. */
+export const httpDeclaration = ({ modelsPort = 8080 } = {}): string =>
   documents(
     `kind: IdentityProvider
 metadata: {name: entra}
 spec: {oidc: {preset: entra, tenant: ${TENANT}, audiences: ["api://postern"]}}`,
     cluster('prod', '\n  namespaces: [{name: tools, labels: {env: prod}}]'),
     api('tracking', 443, '"/api/2.0/*"'),
-    api('models', 8080, '/models'),
+    api('models', modelsPort, '/models'),
     `kind: Grant
 metadata: {name: people, namespace: ml}
 spec:

@@ -12,6 +12,7 @@ import {
   podPort,
   principals,
   report,
+  serviceHost,
   sortedUnique,
   trustDomains,
 } from './mesh-context.ts';
@@ -52,7 +53,7 @@ function allowRules(context: MeshContext, target: Target): readonly Value[] {
 
 /** Unlike a Grant's, these must not lose anybody: what cannot be said is left to the gateway. */
 function denyRules(context: MeshContext, target: Target): readonly Value[] {
-  const to = [{ operation: { ports: [String(podPort(target.expose.port))] } }];
+  const to = [{ operation: place(context, target) }];
   return context.policy.denies
     .filter(({ targets, when }) => targets.has(target.id) && when.length === 0)
     .flatMap(({ subjects, rule }) =>
@@ -103,18 +104,36 @@ function whenOf(context: MeshContext, { subject, rule }: TokenCaller): readonly 
 }
 
 function operations(context: MeshContext, target: Target): readonly Value[] {
-  const ports = [String(podPort(target.expose.port))];
+  const at = place(context, target);
   const { system } = target;
   if (system.type === 'azureMl') {
-    return [{ operation: { ports, paths: ['/score'], methods: ['POST'] } }];
+    return [{ operation: { ...at, paths: ['/score'], methods: ['POST'] } }];
   }
-  if (system.type !== 'http') return [{ operation: { ports } }];
+  if (system.type !== 'http') return [{ operation: at }];
   const template = system.paths.find((path) => /[{}]/.test(path));
   if (template !== undefined) {
     const what = `The path ${template} would be read as a template by the mesh`;
     refuse(context, target.rule, what, 'Write it without braces, with one "*" at its end.');
   }
-  return [{ operation: { ports, paths: system.paths, methods: system.methods } }];
+  return [{ operation: { ...at, paths: system.paths, methods: system.methods } }];
+}
+
+/** The port of the pods; where several APIs share it, also the names that tell this one from them. */
+function place(context: MeshContext, target: Target): { readonly [field: string]: Value } {
+  const port = podPort(target.expose.port);
+  const ports = [String(port)];
+  const isShared = context.targets.some(
+    (other) => other.id !== target.id && !isSql(other) && podPort(other.expose.port) === port,
+  );
+  return isShared ? { hosts: authorities(context, target), ports } : { ports };
+}
+
+/** As callers may write the name of the Service, with and without a port. */
+function authorities(context: MeshContext, target: Target): readonly string[] {
+  const host = serviceHost(context, target);
+  const [name = '', namespace = ''] = host.split('.');
+  const names = [name, `${name}.${namespace}`, `${name}.${namespace}.svc`, host];
+  return sortedUnique([...names, ...target.expose.hostnames].flatMap((one) => [one, `${one}:*`]));
 }
 
 function refuse(context: MeshContext, rule: RuleReference, what: string, suggestion: string): void {
