@@ -38,7 +38,7 @@ export class GatewayDoor {
     this.#grain = grainOf(mesh.dataPlane, place.targets);
     this.requests = requestsOf(place.targets, place.destination.protocol, names.objects);
     this.atoms = callerAtoms(policy, cluster, {
-      ...namedIn(policy, place.targets, input),
+      ...namedIn(policy, place.sharing, input),
       ...names,
       labels: new Map(),
     });

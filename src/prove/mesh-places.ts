@@ -18,6 +18,8 @@ export interface MeshPlace {
 /** A port of Postern: all databases that are exposed there, or one API, which its host tells. */
 export interface GatewayPlace extends MeshPlace {
   readonly targets: readonly Target[];
+  /** All that the port serves: whoever comes for one of them may ask for another. */
+  readonly sharing: readonly Target[];
 }
 
 export interface DatabasePlace extends MeshPlace {
@@ -39,9 +41,11 @@ export function gatewayPlaces(input: MeshInput): readonly GatewayPlace[] {
     const [first] = targets;
     if (!first) return [];
     const port = podPort(first.expose.port);
+    const sharing = context.targets.filter(({ expose }) => podPort(expose.port) === port);
     const protocol = isSql(first) ? ('tcp' as const) : ('http' as const);
     return pods.map((labels) => ({
       targets,
+      sharing,
       text: `port ${port} of Postern in ${context.cluster.name}`,
       destination: { namespace, labels, port, protocol, host: serviceHost(context, first) },
     }));

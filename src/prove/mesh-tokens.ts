@@ -107,7 +107,7 @@ const NOT_PLAIN: DeclaredAnswer = {
 
 function bearers({ policy }: MeshQuestion, door: TokenDoor): readonly Bearer[] {
   const found = new Map<string, Bearer>();
-  for (const target of door.place.targets) {
+  for (const target of door.place.sharing) {
     const entitled = new Set(door.bearers.get(target)?.map(({ text }) => text));
     for (const atom of principalAtoms(targetRules([policy], target.id))) {
       for (const token of tokensOf(atom.principal, policy)) {

@@ -385,7 +385,7 @@ const FAULTS: readonly Fault[] = [
         if (one['when']) delete to?.operation['hosts'];
       }
     }),
-    found: ['TO SEE'],
+    found: [`exceeds mesh ml/models: ${GROUP} ${V1} by workload/prod/*/* connect GET /api/2.0/x-y`],
     by: /postern-http-allow/,
     declared: /^deny: /,
   },
