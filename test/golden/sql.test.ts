@@ -8,7 +8,7 @@ import { planStepText } from '../../src/compile/sql/plan-step.ts';
 import { checkSources } from '../../src/policy/check.ts';
 import { diagnosticsText } from '../../src/policy/diagnostic-text.ts';
 
-/** Declaration -> statements and findings. `UPDATE_GOLDEN=1` rewrites what is expected. */
+/** Declaration -> statements and findings. `GOLDEN=write npm test -- golden` rewrites what is expected. */
 const ROOT = 'test/golden';
 const FORMS = ['mariadb', 'mysql'] as const;
 
@@ -35,7 +35,7 @@ describe('golden sql', () => {
         const directory = join(ROOT, name);
         const file = join(directory, `${form}.sql`);
         const made = compile(directory, form);
-        if (process.env['UPDATE_GOLDEN']) writeFileSync(file, made);
+        if (process.env['GOLDEN'] === 'write') writeFileSync(file, made);
         equal(made, existsSync(file) ? readFileSync(file, 'utf8') : '', `${file} differs`);
         equal(compile(directory, form), made, 'the output is not deterministic');
       });
