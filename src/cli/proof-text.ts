@@ -17,14 +17,11 @@ export function proofText(proof: Proof): string {
     const texts = new Map<string, string[]>();
     for (const { without, target, text, rules } of residuals) {
       if (without !== layer) continue;
-      const shown = `${text}${rules.length === 0 ? '' : ` ${rules.map(placeText).join(' ')}`}`;
+      const shown = `${text}${places(rules)}`;
       texts.set(shown, [...(texts.get(shown) ?? []), target]);
     }
-    if (texts.size > 0)
-      lines.push(
-        '',
-        `Without the ${layer}${layer === 'gateway' ? "'s check" : ''}, no longer held:`,
-      );
+    const what = layer === 'gateway' ? "gateway's check" : layer;
+    if (texts.size > 0) lines.push('', `Without the ${what}, no longer held:`);
     for (const [text, targets] of texts) lines.push(`  - ${targets.join(', ')}: ${text}`);
   }
   return lines.map(printable).join('\n');
@@ -62,5 +59,7 @@ function counterExampleLines(found: CounterExample): readonly string[] {
 }
 
 function places(rules: readonly RuleReference[]): string {
-  return rules.length === 0 ? '' : ` ${rules.map(placeText).join(' ')}`;
+  // Built-in roles of one Target have one place.
+  const texts = new Set(rules.map(placeText));
+  return texts.size === 0 ? '' : ` ${[...texts].join(' ')}`;
 }

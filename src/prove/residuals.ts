@@ -99,11 +99,11 @@ function togetherOnly(sets: readonly LeaseSet[], declared: Declared): readonly L
   );
 }
 
-/** Whom the mesh lets come to a port although no target there has a Grant for him. */
+/** Whom the mesh lets through to a port although no target there has a Grant for him. */
 export function behindMesh(admitted: Admitted): readonly Residual[] {
   const { place, strangers } = admitted;
   if (strangers.length === 0) return [];
-  const text = `at ${place.text} the mesh also lets come ${strangersText(admitted)}; the gateway alone turns them away`;
+  const text = `at ${place.text} the mesh also lets through ${strangersText(admitted)}: only the gateway turns them away`;
   return place.targets.map(({ id }) => ({ without: 'gateway', target: id, text, rules: [] }));
 }
 

@@ -196,7 +196,7 @@ describe('drift of a database', () => {
     };
     deepEqual(await run('drift', 'orders'), {
       code: 0,
-      out: 'data/orders: the database is as declared.\n',
+      out: 'data/orders: as declared.\n',
     });
     await root('GRANT SELECT ON shop.orders TO app@localhost');
     const { code, out } = await run('drift', 'orders');
