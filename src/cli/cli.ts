@@ -3,54 +3,35 @@ import { Command, CommanderError } from 'commander';
 import { type ErrorCode, PosternError, toPosternError } from '../model/errors.ts';
 import { VERSION } from '../model/version.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from './command.ts';
-import { registerAgent } from './commands/agent.ts';
-import { registerApply } from './commands/apply.ts';
-import { registerAudit } from './commands/audit.ts';
-import { registerBootstrap } from './commands/bootstrap.ts';
-import { registerCa } from './commands/ca.ts';
-import { registerCheck } from './commands/check.ts';
-import { registerConnect } from './commands/connect.ts';
-import { registerDiff } from './commands/diff.ts';
-import { registerDoctor } from './commands/doctor.ts';
-import { registerDrift } from './commands/drift.ts';
-import { registerExplain } from './commands/explain.ts';
-import { registerImport } from './commands/import.ts';
-import { registerInit } from './commands/init.ts';
-import { registerLogin } from './commands/login.ts';
-import { registerPlan } from './commands/plan.ts';
-import { registerProve } from './commands/prove.ts';
-import { registerRender } from './commands/render.ts';
-import { registerServe } from './commands/serve.ts';
-import { registerSessions } from './commands/sessions.ts';
-import { registerTicket } from './commands/ticket.ts';
-import { registerWhoCan } from './commands/who-can.ts';
-import { registerWhoami } from './commands/whoami.ts';
 
-/** In the order in which a newcomer meets them. */
-const COMMANDS: readonly RegisterCommand[] = [
-  registerInit,
-  registerImport,
-  registerCheck,
-  registerRender,
-  registerBootstrap,
-  registerPlan,
-  registerApply,
-  registerServe,
-  registerDoctor,
-  registerConnect,
-  registerLogin,
-  registerWhoami,
-  registerExplain,
-  registerWhoCan,
-  registerDiff,
-  registerDrift,
-  registerProve,
-  registerTicket,
-  registerSessions,
-  registerAudit,
-  registerCa,
-  registerAgent,
-];
+/**
+ * In the order in which a newcomer meets them. Only the one that is asked for is loaded: all of them
+ * together take a second.
+ */
+const COMMANDS: ReadonlyMap<string, () => Promise<RegisterCommand>> = new Map([
+  ['init', async () => (await import('./commands/init.ts')).registerInit],
+  ['import', async () => (await import('./commands/import.ts')).registerImport],
+  ['check', async () => (await import('./commands/check.ts')).registerCheck],
+  ['render', async () => (await import('./commands/render.ts')).registerRender],
+  ['bootstrap', async () => (await import('./commands/bootstrap.ts')).registerBootstrap],
+  ['plan', async () => (await import('./commands/plan.ts')).registerPlan],
+  ['apply', async () => (await import('./commands/apply.ts')).registerApply],
+  ['serve', async () => (await import('./commands/serve.ts')).registerServe],
+  ['doctor', async () => (await import('./commands/doctor.ts')).registerDoctor],
+  ['connect', async () => (await import('./commands/connect.ts')).registerConnect],
+  ['login', async () => (await import('./commands/login.ts')).registerLogin],
+  ['whoami', async () => (await import('./commands/whoami.ts')).registerWhoami],
+  ['explain', async () => (await import('./commands/explain.ts')).registerExplain],
+  ['who-can', async () => (await import('./commands/who-can.ts')).registerWhoCan],
+  ['diff', async () => (await import('./commands/diff.ts')).registerDiff],
+  ['drift', async () => (await import('./commands/drift.ts')).registerDrift],
+  ['prove', async () => (await import('./commands/prove.ts')).registerProve],
+  ['ticket', async () => (await import('./commands/ticket.ts')).registerTicket],
+  ['sessions', async () => (await import('./commands/sessions.ts')).registerSessions],
+  ['audit', async () => (await import('./commands/audit.ts')).registerAudit],
+  ['ca', async () => (await import('./commands/ca.ts')).registerCa],
+  ['agent', async () => (await import('./commands/agent.ts')).registerAgent],
+]);
 
 /** 2 = the words or the declaration are wrong, 1 = refused, 3 = the surroundings do not play along. */
 const EXIT_CODES: Partial<Record<ErrorCode, ExitCode>> = {
@@ -90,7 +71,7 @@ export async function runCli(argv: readonly string[], context: CommandContext): 
       exitCode = report(thrown, context);
     }
   };
-  for (const register of COMMANDS) register(program, context, run);
+  for (const load of wanted(argv)) (await load())(program, context, run);
   pointToHelp(program, 'postern');
   if (argv.length === 0) {
     context.out(program.helpInformation().trimEnd());
@@ -104,6 +85,13 @@ export async function runCli(argv: readonly string[], context: CommandContext): 
     return report(thrown, context);
   }
   return exitCode;
+}
+
+/** The command that is named; all of them for help and for words that name none. */
+function wanted([first = '']: readonly string[]): Iterable<() => Promise<RegisterCommand>> {
+  if (first === '-V' || first === '--version') return [];
+  const named = COMMANDS.get(first);
+  return named ? [named] : COMMANDS.values();
 }
 
 /** After a mistake each command names its own help, not that of the whole. */
