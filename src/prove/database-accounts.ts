@@ -2,8 +2,8 @@
 import { managedUsers, SERVER_ACCOUNTS } from '../compile/sql/compare-foreign.ts';
 import { holderText } from '../compile/sql/difference.ts';
 import type { Scope } from '../compile/sql/managed.ts';
+import { schemaPatternReaches } from '../compile/sql/name-pattern.ts';
 import type { ObservedAccount, ObservedState } from '../compile/sql/observed.ts';
-import { schemaPatternReaches } from '../compile/sql/right.ts';
 import { ServerState } from '../compile/sql/server-state.ts';
 import type { RuleReference } from '../model/decision.ts';
 import type { DataRole, Target } from '../policy/policy.ts';

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { exactSchema } from '../compile/sql/name-pattern.ts';
 import type { Action } from '../model/request.ts';
 import type { DataRole, Privilege } from '../policy/policy.ts';
 import type { ObjectReach, ReachEntry } from './database/question.ts';
@@ -95,11 +96,6 @@ function isSubset(columns: readonly string[] | undefined, of: readonly string[])
   if (!columns) return false;
   const known = new Set(of.map((name) => name.toLowerCase()));
   return columns.every((name) => known.has(name.toLowerCase()));
-}
-
-/** The one schema that a pattern without wildcards matches. */
-export function exactSchema(pattern: string): string | undefined {
-  return /(^|[^\\])(\\\\)*[_%]/.test(pattern) ? undefined : pattern.replace(/\\(.)/g, '$1');
 }
 
 /** `shop.orders (email)`, and for a pattern the least name that nobody meant: `shopax.*`. */

@@ -8,9 +8,10 @@ import {
   revokeStatements as revokeAccess,
 } from './foreign-access.ts';
 import type { Scope } from './managed.ts';
+import { schemaPatternReaches } from './name-pattern.ts';
 import type { ObservedRight } from './observed.ts';
 import { quoteString } from './quote.ts';
-import { revokeStatements, rightsText, schemaPatternReaches } from './right.ts';
+import { revokeStatements, rightsText } from './right.ts';
 import type { ServerState } from './server-state.ts';
 
 /** The server's own accounts, which only its host reaches. */

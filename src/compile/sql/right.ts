@@ -75,22 +75,3 @@ function places(rights: readonly Right[]): readonly Place[] {
   }
   return [...found.values()];
 }
-
-/**
- * Whether a schema-level grant on `pattern` reaches `schema`: `_` is any character, `%` any run of
- * them, `\` takes that away. Without regard to case, because that is how some servers compare.
- */
-export function schemaPatternReaches(pattern: string, schema: string): boolean {
-  let source = '';
-  for (let index = 0; index < pattern.length; index += 1) {
-    const char = pattern[index] ?? '';
-    const next = pattern[index + 1];
-    if (char === '\\' && (next === '_' || next === '%' || next === '\\')) {
-      source += next === '\\' ? '\\\\' : next;
-      index += 1;
-    } else if (char === '_') source += '.';
-    else if (char === '%') source += '.*';
-    else source += char.replace(/[$()*+.?[\\\]^{|}/]/, '\\$&');
-  }
-  return new RegExp(`^${source}$`, 'isu').test(schema);
-}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { exactSchema, schemaPatternReaches } from '../../compile/sql/name-pattern.ts';
 import type { ObservedRight, ObservedRoutine } from '../../compile/sql/observed.ts';
 import { isIdentifier } from '../../compile/sql/quote.ts';
-import { schemaPatternReaches } from '../../compile/sql/right.ts';
 import type { Action } from '../../model/request.ts';
 import { reservedSchemaOwner } from '../../policy/check/reserved.ts';
 
@@ -158,13 +158,6 @@ function expanded(
     rights: schemas.map((schema) => ({ form: 'tables', object: `${schema}.*`, action })),
     ...note,
   };
-}
-
-/** The one schema a stored pattern means, or undefined when it is a pattern indeed. */
-function exactSchema(pattern: string): string | undefined {
-  const literal = pattern.replace(/\\([_%\\])/g, '');
-  if (/[_%]/.test(literal)) return undefined;
-  return pattern.replace(/\\([_%\\])/g, '$1');
 }
 
 function unusable(name: string): string | undefined {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import { compareWidths, NamePattern } from '../../compile/sql/name-pattern.ts';
 import type { ObservedRight } from '../../compile/sql/observed.ts';
 import type { Right } from '../../compile/sql/right.ts';
 import type { ServerState } from '../../compile/sql/server-state.ts';
-import { compareWidths, NamePattern } from './name-pattern.ts';
 import type { Hop, Source } from './question.ts';
 
 /** A row of the grant tables, or what the server makes of several when a role inherits. */

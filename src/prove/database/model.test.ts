@@ -2,10 +2,12 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { grant, policy, privilege, role, target } from '../../../test/support/policy.ts';
+import { databaseScope } from '../../broker/installation.ts';
 import type { ObservedState } from '../../compile/sql/observed.ts';
 import type { Right } from '../../compile/sql/right.ts';
+import { baseRoleName } from '../../compile/sql/role-name.ts';
 import type { Action } from '../../model/request.ts';
-import { desiredModel, leaseHolder } from './desired-state.ts';
+import { expectedState } from '../expected-database.ts';
 import { DatabaseModel } from './model.ts';
 
 const NONE = { level: 'global', schema: '', object: '', column: '' } as const;
@@ -203,8 +205,8 @@ describe('database model', () => {
     const one = target('data/one');
     const grants = [grant('g', 'data/all', [], { targets: new Set(['data/one']) })];
     const declared = policy({ targets: [one], roles: [all], grants });
-    const model = desiredModel(declared, one);
-    const holder = leaseHolder([all]);
+    const model = modelOf(expectedState(databaseScope(declared, one)));
+    const holder = { roles: [baseRoleName(all)] };
     const asked = (action: Action, schema: string, name: string, column?: string) => {
       const object = { type: 'table' as const, schema, name };
       return model.allows(holder, { action, object, ...(column && { column }) }).verdict;
@@ -215,7 +217,7 @@ describe('database model', () => {
     equal(asked('delete', 'x_y', 'anything'), 'allowed');
     equal(asked('delete', 'xzy', 'anything'), 'denied');
     equal(
-      model.allows(leaseHolder([]), { action: 'delete', object: { type: 'schema', schema: 'x_y' } })
+      model.allows({ roles: [] }, { action: 'delete', object: { type: 'schema', schema: 'x_y' } })
         .verdict,
       'denied',
     );

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import { NamePattern } from '../../compile/sql/name-pattern.ts';
 import type { FoldName } from './grantee.ts';
-import { NamePattern } from './name-pattern.ts';
 import type { DatabaseObject, DatabaseQuestion, ObjectReach, ReachEntry } from './question.ts';
 
 /** Whether an entry of `reach` is about what is asked. `fold` is how the server compares names. */

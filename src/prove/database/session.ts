@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import { compareWidths, NamePattern } from '../../compile/sql/name-pattern.ts';
 import type { ObservedAccount } from '../../compile/sql/observed.ts';
 import type { ServerState } from '../../compile/sql/server-state.ts';
 import {
@@ -8,7 +10,6 @@ import {
   hostMatches,
   roleGrantee,
 } from './grantee.ts';
-import { compareWidths, NamePattern } from './name-pattern.ts';
 import type { AccountHolder, Holder, Hop } from './question.ts';
 
 /** One way in which a holder can be logged in: where it comes from and which role is active. */

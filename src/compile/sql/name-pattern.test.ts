@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { equal, ok } from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { compareWidths, NamePattern } from './name-pattern.ts';
+import { compareWidths, NamePattern, schemaPatternReaches } from './name-pattern.ts';
 
 /** Each was tried on MariaDB 10.11: two rows of mysql.db, and what an account could do. */
 describe('name pattern', () => {
@@ -43,5 +43,26 @@ describe('name pattern', () => {
 
   it('compares hosts without case', () => {
     equal(new NamePattern('%.Example', 'host').matches('db.example'), true);
+  });
+
+  it('reaches a schema, without case', () => {
+    for (const [pattern, schema, reaches] of [
+      ['shop', 'shop', true],
+      ['shop', 'shopping', false],
+      ['sho_', 'shop', true],
+      ['sho\\_', 'shop', false],
+      ['sho\\_', 'sho_', true],
+      ['s%', 'shop', true],
+      ['%', 'anything', true],
+      ['s\\%', 'shop', false],
+      ['a.b', 'axb', false],
+      ['a(b', 'a(b', true],
+      ['SHOP', 'shop', true],
+      ['sh\\op', 'shop', true],
+      ['caf_', 'café', false],
+      ['caf__', 'café', true],
+    ] as const) {
+      equal(schemaPatternReaches(pattern, schema), reaches, `${pattern} ${schema}`);
+    }
   });
 });

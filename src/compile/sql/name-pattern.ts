@@ -54,6 +54,19 @@ export class NamePattern {
   }
 }
 
+/**
+ * Whether a schema-level grant on `pattern` can reach `schema`. Without regard to case, because that
+ * is how some servers compare.
+ */
+export function schemaPatternReaches(pattern: string, schema: string): boolean {
+  return new NamePattern(pattern.toLowerCase(), 'schema').matches(schema.toLowerCase());
+}
+
+/** The one schema that a pattern without wildcards matches. */
+export function exactSchema(pattern: string): string | undefined {
+  return new NamePattern(pattern, 'schema').name;
+}
+
 /** Negative: the first is the more exact. */
 export function compareWidths(one: readonly number[], other: readonly number[]): number {
   const at = one.findIndex((value, index) => value !== other[index]);
