@@ -104,7 +104,11 @@ class NameReader implements MeshNames {
   #principal(value: string): void {
     const [, domain, namespace, account] =
       /^([^/]*)(?:\/ns\/([^/]*)(?:\/sa\/([^/]*))?)?/.exec(value) ?? [];
-    if (domain && !domain.includes('*')) this.trustDomains.add(domain);
+    if (domain && !/^\*[^/]*$/.test(value) && domain !== '*') this.trustDomains.add(sample(domain));
+    // A star before part of the account's name, or with only its last slash.
+    if (value.length > 1 && value.startsWith('*') && !value.includes('/sa/')) {
+      this.accounts.add(`/${sample(value).replace(/^.*\//, '')}`);
+    }
     const [, ending, name] = /(?:^|\/ns\/|\*)([^/*]*)\/sa\/([^/]*)$/.exec(value) ?? [];
     const within = namespace ?? ending ?? '';
     if (within !== '' && !within.startsWith('*')) this.namespaces.add(sample(within));
@@ -114,21 +118,35 @@ class NameReader implements MeshNames {
 
   #peer(value: { readonly [name: string]: unknown }): void {
     const { namespaceSelector: near, podSelector: pod } = value;
-    const labels = labelsOf(near);
-    const namespace = labels?.[NAME_LABEL];
-    if (namespace !== undefined) this.namespaces.add(namespace);
+    const exact = isJsonObject(near) ? near['matchLabels'] : undefined;
+    const namespace = isJsonObject(exact) ? exact[NAME_LABEL] : undefined;
+    if (typeof namespace === 'string') this.namespaces.add(namespace);
     if (isJsonObject(near)) for (const name of expressionNames(near)) this.namespaces.add(name);
     const picked = labelsOf(pod);
     // Beside `policyTypes` the selector is of the pods that the policy is about.
     if (!picked || 'policyTypes' in value || Object.keys(picked).length === 0) return;
     const within = near === undefined ? this.namespace : namespace;
-    this.pods.push({ ...(within !== undefined && { namespace: within }), labels: picked });
+    this.pods.push({ ...(typeof within === 'string' && { namespace: within }), labels: picked });
   }
 }
 
+/** The least labels that the selector picks out; undefined: it is none. */
 function labelsOf(selector: unknown): Labels | undefined {
-  if (!isJsonObject(selector) || !isJsonObject(selector['matchLabels'])) return undefined;
-  return selector['matchLabels'] as Labels;
+  if (!isJsonObject(selector)) return undefined;
+  const exact = isJsonObject(selector['matchLabels']) ? (selector['matchLabels'] as Labels) : {};
+  const labels: Record<string, string> = { ...exact };
+  const expressions = selector['matchExpressions'];
+  for (const one of Array.isArray(expressions) ? expressions : []) {
+    if (!isJsonObject(one)) continue;
+    const { key, operator, values } = one;
+    if (typeof key !== 'string' || key in labels) continue;
+    // What must not be there is not there in a pod without labels.
+    if (operator === 'Exists') labels[key] = 'x-y';
+    if (operator !== 'In' || !Array.isArray(values)) continue;
+    const [value] = values;
+    if (typeof value === 'string') labels[key] = value;
+  }
+  return labels;
 }
 
 function expressionNames(selector: { readonly [name: string]: unknown }): readonly string[] {
