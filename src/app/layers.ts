@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type CompiledCluster, compileCluster } from '../compile/istio/compile-cluster.ts';
 import { desiredObjects, MESH_KINDS } from '../compile/istio/desired-objects.ts';
+import { isSql } from '../compile/istio/mesh-context.ts';
 import type { ClusterDriftInput } from '../kube/drift.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
 import type { Cluster, Policy, Target } from '../policy/policy.ts';
@@ -38,7 +39,12 @@ export function layersOf(
   policy: Policy,
   choice: LayerChoice,
   { instance, nowMs }: { readonly instance: string; readonly nowMs: number },
-): { readonly layers: Layers; readonly diagnostics: readonly Diagnostic[] } {
+): {
+  readonly layers: Layers;
+  /** Databases of other systems that were meant too: nothing here plans or compares their grants. */
+  readonly leftOut: readonly Target[];
+  readonly diagnostics: readonly Diagnostic[];
+} {
   const diagnostics: Diagnostic[] = [];
   const named = choice.clusters.length + choice.targets.length > 0;
   const clusters = [...policy.clusters.values()]
@@ -57,13 +63,13 @@ export function layersOf(
       };
       return [{ cluster, compiled, input }];
     });
-  const databases = [...policy.targets.values()]
-    .filter(({ id, system }) => {
-      return system.type === 'mariadb' && (!named || choice.targets.includes(id));
-    })
+  const meant = [...policy.targets.values()]
+    .filter(({ id }) => !named || choice.targets.includes(id))
     .filter(() => choice.only !== 'mesh')
     .sort((a, b) => (a.id < b.id ? -1 : 1));
-  return { layers: { clusters, databases }, diagnostics };
+  const databases = meant.filter(({ system }) => system.type === 'mariadb');
+  const leftOut = meant.filter((one) => isSql(one) && !databases.includes(one));
+  return { layers: { clusters, databases }, leftOut, diagnostics };
 }
 
 /**

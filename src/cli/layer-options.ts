@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, Option } from 'commander';
 import type { ClusterAccess } from '../app/cluster-connection.ts';
-import { type Layers, layersOf } from '../app/layers.ts';
+import { layersOf } from '../app/layers.ts';
 import { PosternError } from '../model/errors.ts';
-import type { Diagnostic } from '../policy/diagnostic.ts';
 import type { Policy } from '../policy/policy.ts';
 import { collect, targetNamed } from './asking.ts';
 import type { CommandContext } from './command.ts';
@@ -43,7 +42,7 @@ export function chosenLayers(
   options: LayerOptions,
   context: CommandContext,
   nowMs: number,
-): { readonly layers: Layers; readonly diagnostics: readonly Diagnostic[] } {
+): ReturnType<typeof layersOf> {
   const { names = [], cluster = [], target = [] } = options;
   const isCluster = (name: string) => policy.clusters.has(name);
   const clusters = [...cluster, ...names.filter(isCluster)];

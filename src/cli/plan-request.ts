@@ -31,13 +31,18 @@ export async function planRequest(
   const nowMs = systemClock.now();
   const declaration = await askedDeclaration({ policy: paths }, context);
   const { policy, sources } = declaration;
-  const { layers, diagnostics } = chosenLayers(policy, options, context, nowMs);
+  const { layers, leftOut, diagnostics } = chosenLayers(policy, options, context, nowMs);
   if (diagnostics.length > 0) context.err(diagnosticsText(diagnostics, sources));
   const faults = diagnostics.filter(({ severity }) => severity === 'error').length;
   if (faults > 0) throw new PosternError('policy-invalid', { count: faults });
   if (layers.clusters.length + layers.databases.length === 0) {
     const problem = 'No Cluster with a mesh and no MariaDB is declared, or left of it.';
     throw new PosternError('usage', { problem });
+  }
+  for (const { id, system } of leftOut) {
+    context.err(
+      `postern: ${id} is left out: of a ${system.type} no grants are planned or compared.`,
+    );
   }
   const administrators = new Map<Target, Administrator>();
   for (const target of layers.databases) {

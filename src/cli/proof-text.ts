@@ -31,7 +31,7 @@ const STATUS: Readonly<Record<LayerResult['status'], string>> = {
   agrees: 'agrees',
   differs: 'DIFFERS',
   undecided: 'undecided',
-  none: 'not there',
+  none: 'not asked',
 };
 
 function layerLine({ layer, place, source, status, text }: LayerResult): string {

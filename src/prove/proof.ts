@@ -53,7 +53,7 @@ export type LayerStatus =
   | 'differs'
   /** The budget was used up, or something in it is not understood: nothing is claimed. */
   | 'undecided'
-  /** There is no such enforcer for this target, or it was not asked. */
+  /** The enforcer was not asked, or nothing here knows how it answers: nothing is claimed. */
   | 'none';
 
 export interface LayerResult {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isSql } from '../compile/istio/mesh-context.ts';
 import { distinguishedNeeds } from '../policy/needs.ts';
 import { POSTERN_TARGET_ID, type Policy, type Target } from '../policy/policy.ts';
 import { principalAtoms, targetRules } from '../policy/principal-atoms.ts';
@@ -111,6 +112,9 @@ class Prover {
     if (database) {
       const undecided = { status: 'undecided', text: OVER_BUDGET, found: [] } as const;
       this.#add('database', target, { ...(outcome ?? undecided), source: database.source });
+    } else if (isSql(target)) {
+      const none = { status: 'none', text: notLookedAt(target), found: [] } as const;
+      this.#add('database', target, { ...none, source: 'declared' });
     }
     this.#residuals.push(
       ...withoutGateway(policy, declared, sets ?? []),
@@ -139,4 +143,11 @@ class Prover {
     this.#layers.push({ layer, target: target.id, ...at, source, status, text });
     this.#found.push(...found);
   }
+}
+
+/** Left out is not agreed: whoever reads the proof must see what it says nothing about. */
+function notLookedAt({ system: { type } }: Target): string {
+  return type === 'mariadb'
+    ? 'it was not asked'
+    : `no model of what a server of type ${type} grants`;
 }

@@ -117,7 +117,7 @@ describe('faults planted into a gateway', () => {
     equal(agrees(proof), false);
     deepEqual(
       new Set(proof.layers.map(({ layer, status }) => `${layer} ${status}`)),
-      new Set(['gateway undecided', 'mesh undecided']),
+      new Set(['gateway undecided', 'mesh undecided', 'database none']),
     );
     equal(proof.work <= 100, true);
   });

@@ -93,7 +93,8 @@ async function proveCommand(
   });
   if (options.json) {
     const unread = inputs.unread.map(({ place, problem }) => ({ place, problem: problem.message }));
-    context.out(JSON.stringify({ agrees: agrees(proof), ...proof, unread }, null, 2));
+    const all = agrees(proof) && unread.length === 0;
+    context.out(JSON.stringify({ agrees: all, ...proof, unread }, null, 2));
   } else {
     context.out(proofText(proof));
     context.out(summary(proof, options));
@@ -110,15 +111,17 @@ async function proveCommand(
 function summary(proof: Proof, { live }: ProveOptions): string {
   const differing = proof.layers.filter(({ status }) => status === 'differs').length;
   const undecided = proof.layers.filter(({ status }) => status === 'undecided').length;
-  const all = proof.layers.length;
+  const notAsked = proof.layers.filter(({ status }) => status === 'none').length;
+  const all = proof.layers.length - notAsked;
   const found =
     differing + undecided === 0
       ? `All ${all} agree with the declaration`
       : `Of ${all}, ${differing} differ from the declaration and ${undecided} are undecided`;
+  const left = notAsked === 0 ? '' : `; ${notAsked} not asked`;
   const next = live
     ? 'postern drift shows the differences object by object'
     : 'postern prove --live asks what is really there';
-  return `\n${found} (${proof.work} decisions and verdicts). Next: ${next}.`;
+  return `\n${found}${left} (${proof.work} decisions and verdicts). Next: ${next}.`;
 }
 
 function budgetOf(text: string | undefined): number {
