@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { JsonValue } from '../compile/kube/object.ts';
 import type { Target } from '../policy/policy.ts';
 import { OTHER, type PrincipalAtom } from '../policy/principal-atom.ts';
 import { principalAtoms, targetRules } from '../policy/principal-atoms.ts';
@@ -6,6 +7,7 @@ import type { MeshToken } from './mesh/mesh-call.ts';
 import type { CallerAtom } from './mesh-callers.ts';
 import { decidedBy, type MeshComparison } from './mesh-comparison.ts';
 import { grantedBy } from './mesh-declared.ts';
+import { undeclaredTokens } from './mesh-issuers.ts';
 import type { GatewayPlace } from './mesh-places.ts';
 import type { MeshQuestion } from './mesh-question.ts';
 import { type MeshRequest, takes } from './mesh-request.ts';
@@ -25,7 +27,7 @@ interface TokenDoor {
 
 /** Somebody with a token at a port that sees tokens. */
 interface Bearer {
-  readonly atom: PrincipalAtom;
+  readonly text: string;
   readonly token: MeshToken;
   /** The targets there that the declaration lets it reach. */
   readonly targets: ReadonlySet<Target>;
@@ -105,7 +107,7 @@ const NOT_PLAIN: DeclaredAnswer = {
   rules: [],
 };
 
-function bearers({ policy }: MeshQuestion, door: TokenDoor): readonly Bearer[] {
+function bearers({ policy, input }: MeshQuestion, door: TokenDoor): readonly Bearer[] {
   const found = new Map<string, Bearer>();
   for (const target of door.place.sharing) {
     const entitled = new Set(door.bearers.get(target)?.map(({ text }) => text));
@@ -114,20 +116,30 @@ function bearers({ policy }: MeshQuestion, door: TokenDoor): readonly Bearer[] {
         const key = `${atom.text} ${token.issuer}`;
         const targets = new Set(found.get(key)?.targets);
         if (entitled.has(atom.text)) targets.add(target);
-        found.set(key, { atom, token, targets });
+        found.set(key, { text: atom.text, token, targets });
         const stray = { ...token, claims: { ...token.claims, aud: OTHER_AUDIENCE } };
         const text = `${atom.text} with a token for somebody else`;
-        found.set(`${key} stray`, { atom: { ...atom, text }, token: stray, targets: new Set() });
+        found.set(`${key} stray`, { text, token: stray, targets: new Set() });
       }
     }
   }
-  return [...found.values()];
+  const known = [...found.values()];
+  const declared = new Set([...policy.providers.values()].flatMap(({ issuers }) => issuers));
+  const near = [door.place.destination.namespace, input.facts.rootNamespace ?? 'istio-system'];
+  const specs = input.objects
+    .filter(({ object }) => near.includes(object.metadata.namespace ?? ''))
+    .map(({ object }) => object['spec'] as JsonValue | undefined);
+  const tokens = known.map(({ token }) => token);
+  const others = undeclaredTokens(specs, declared, tokens).map((token): Bearer => {
+    return { text: 'somebody whom no provider declares', token, targets: new Set() };
+  });
+  return [...known, ...others];
 }
 
-function withToken(carrier: CallerAtom, { atom, token }: Bearer): CallerAtom {
+function withToken(carrier: CallerAtom, { text, token }: Bearer): CallerAtom {
   return {
     ...carrier,
     caller: { ...carrier.caller, token },
-    text: `${atom.text} (token of ${token.issuer}) by ${carrier.text}`,
+    text: `${text} (token of ${token.issuer}) by ${carrier.text}`,
   };
 }

@@ -5,6 +5,9 @@ import type { CiPrincipal, Principal } from '../model/principal.ts';
 import type { IdentityProvider, Policy } from '../policy/policy.ts';
 import type { MeshToken } from './mesh/mesh-call.ts';
 
+/** Whom a token is about where no claim that the declaration reads says it. */
+export const SOME_SUBJECT = 'somebody';
+
 /** The tokens by which the gateway would take somebody for this principal: one per issuer. */
 export function tokensOf(principal: Principal, policy: Policy): readonly MeshToken[] {
   if (!('provider' in principal)) return [];
@@ -12,6 +15,8 @@ export function tokensOf(principal: Principal, policy: Policy): readonly MeshTok
   const claims = provider && claimsOf(principal, provider);
   if (!provider || !claims) return [];
   const base = {
+    // Every token has one, also where another claim says who it is.
+    sub: SOME_SUBJECT,
     ...claims,
     aud: provider.audiences[0] ?? '',
     ...(provider.tenant !== undefined && { tid: provider.tenant }),
