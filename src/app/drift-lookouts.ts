@@ -6,7 +6,7 @@ import { KubeClient } from '../kube/client.ts';
 import { NEIGHBOURS } from '../kube/drift.ts';
 import { watchObjects } from '../kube/watch.ts';
 import type { Clock } from '../model/clock.ts';
-import { PosternError } from '../model/errors.ts';
+import { PosternError, problemText } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Cluster, Policy } from '../policy/policy.ts';
 import { type ClusterAccess, connectionTo } from './cluster-connection.ts';
@@ -68,9 +68,13 @@ function clusterLookout(policy: Policy, cluster: Cluster, parts: ClusterParts): 
     watch: async (changed, stop) => {
       const client = connect();
       try {
-        await watchEverything(client, changed, stop, (problem) =>
-          log.debug('a watch is begun again', { cluster: cluster.name, problem }),
-        );
+        await watchEverything(client, changed, stop, {
+          again: (problem) =>
+            log.debug('a watch is begun again', { cluster: cluster.name, problem }),
+          // The looks at intervals go on, and so do the other watches.
+          ended: (kind, problem) =>
+            log.warn('a watch ended', { cluster: cluster.name, kind, problem }),
+        });
       } finally {
         client.close();
       }
@@ -94,28 +98,37 @@ function layerOf(policy: Policy, { name }: Cluster, instance: string, nowMs: num
   return layer;
 }
 
+interface WatchTold {
+  again(problem: string): void;
+  /** Of that kind nothing more is heard. */
+  ended(kind: string, problem: string): void;
+}
+
 /** Objects with our label; of kinds that open what ours close, those of everybody. */
 async function watchEverything(
   client: KubeClient,
   changed: () => void,
   stop: AbortSignal,
-  trouble: (problem: string) => void,
+  told: WatchTold,
 ): Promise<void> {
   const labelSelector = `${MANAGED_BY_LABEL}=${MANAGED_BY}`;
-  const ends = await Promise.allSettled(
-    MESH_KINDS.map(async (kind) => {
-      if (!(await client.serves(kind.apiVersion, kind.kind))) return;
-      const ofAll = NEIGHBOURS.some((one) => one.kind === kind.kind);
-      const selection = ofAll ? kind : { ...kind, labelSelector };
-      const onTrouble = ({ message }: PosternError) => trouble(message);
-      let first = true;
-      for await (const _ of watchObjects(client, selection, stop, { onTrouble })) {
-        // The first is what was there already.
-        if (!first) changed();
-        first = false;
-      }
-    }),
+  const watch = async (kind: (typeof MESH_KINDS)[number]) => {
+    if (!(await client.serves(kind.apiVersion, kind.kind))) return;
+    const ofAll = NEIGHBOURS.some((one) => one.kind === kind.kind);
+    const selection = ofAll ? kind : { ...kind, labelSelector };
+    const onTrouble = ({ message }: PosternError) => told.again(message);
+    let first = true;
+    for await (const _ of watchObjects(client, selection, stop, { onTrouble })) {
+      // The first is what was there already.
+      if (!first) changed();
+      first = false;
+    }
+  };
+  await Promise.all(
+    MESH_KINDS.map((kind) =>
+      watch(kind).catch((cause: unknown) => {
+        if (!stop.aborted) told.ended(kind.kind, problemText(cause));
+      }),
+    ),
   );
-  const failed = ends.find(({ status }) => status === 'rejected');
-  if (failed?.status === 'rejected') throw failed.reason;
 }

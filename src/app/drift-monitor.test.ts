@@ -170,6 +170,23 @@ describe('drift-monitor', () => {
     equal(looks.length, 2);
   });
 
+  it('looks at what never settles, and at nothing once it is stopped', async () => {
+    const one = monitor();
+    one.follow(policy);
+    await pass(1_000);
+    for (let at = 0; at < 120; at += 1) {
+      changed();
+      await pass(100);
+    }
+    equal(looks.length, 3);
+    one.stop();
+    one.follow(policy);
+    changed();
+    await pass(10 * INTERVAL);
+    equal(looks.length, 3);
+    equal(watches.length, 1);
+  });
+
   it('does nothing where the interval is 0, and counts what is too much to record', async () => {
     const never = monitor(0);
     never.follow(policy);

@@ -31,6 +31,8 @@ export interface DriftMonitorOptions {
 const SPREAD_MS = 2_000;
 /** Changes come in bunches: an apply, a controller, a person with a list. */
 const SETTLE_MS = 500;
+/** A place that never settles is looked at all the same. */
+const LONGEST_SETTLE_MS = 5_000;
 /** What could not be looked at is tried again sooner. */
 const RETRY_MS = 30_000;
 
@@ -42,15 +44,19 @@ export class DriftMonitor {
   readonly #options: DriftMonitorOptions;
   readonly #ledger: FindingLedger;
   readonly #posts = new Map<string, Post>();
+  #stopped = false;
 
   constructor(options: DriftMonitorOptions) {
     this.#options = options;
     this.#ledger = new FindingLedger(options);
   }
 
-  /** Every place of it is looked at soon; what is no longer declared is forgotten. */
+  /**
+   * Every place of it is looked at soon; what is no longer declared is forgotten. Nothing after
+   * `stop`: a reload may end behind it.
+   */
   follow(policy: Policy): void {
-    if (this.#options.intervalMs === 0) return;
+    if (this.#stopped || this.#options.intervalMs === 0) return;
     const lookouts = this.#options.lookouts(policy);
     const wanted = new Set(lookouts.map(keyOf));
     for (const [key, post] of this.#posts) {
@@ -71,6 +77,7 @@ export class DriftMonitor {
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const post of this.#posts.values()) post.stop();
     this.#posts.clear();
   }
@@ -89,6 +96,8 @@ class Post {
   #watching = new AbortController();
   #looking = false;
   #again = false;
+  /** When the first change came that no look has begun after; monotonic ms. */
+  #changedAt: number | undefined;
   #stopped = false;
 
   constructor(lookout: Lookout, ledger: FindingLedger, options: DriftMonitorOptions) {
@@ -125,8 +134,11 @@ class Post {
     const { signal } = this.#watching;
     const changed = () => {
       if (signal.aborted || this.#stopped) return;
+      const { clock } = this.#o;
+      this.#changedAt ??= clock.monotonic();
+      const leftMs = this.#changedAt + LONGEST_SETTLE_MS - clock.monotonic();
       this.#timer.stop();
-      this.#timer = this.#o.clock.after(SETTLE_MS, () => void this.#look());
+      this.#timer = clock.after(Math.max(0, Math.min(SETTLE_MS, leftMs)), () => void this.#look());
     };
     lookout.watch?.(changed, signal).catch((cause: unknown) => {
       const { where } = lookout;
@@ -141,6 +153,7 @@ class Post {
       return;
     }
     this.#looking = true;
+    this.#changedAt = undefined;
     const { lookout } = this;
     let failed = false;
     try {
