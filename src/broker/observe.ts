@@ -29,6 +29,11 @@ export async function observeServer(
   connection: AdminConnection,
   target: string,
 ): Promise<ObservedServer> {
+  const { serverVersion } = connection;
+  if (!/mariadb/i.test(serverVersion)) {
+    const problem = `it is not MariaDB but ${serverVersion}`;
+    throw new PosternError('target-unsupported', { target, problem });
+  }
   const limits = await readable(connection, ACCOUNT_LIMITS);
   const called = await connection.query('CALL postern.observe()').catch(notInstalled);
   const rows = called?.rows ?? (await readable(connection, SERVER_STATE));
