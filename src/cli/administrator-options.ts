@@ -74,8 +74,25 @@ export function administratorOf(
   };
 }
 
+/**
+ * Who looks at a Target: an administrator who was named; else the declared reader, which is
+ * undefined; else an administrator whose password is known. Throws as `administratorOf` does.
+ */
+export function lookerAt(
+  target: Target,
+  options: AdministratorOptions,
+  policy: Policy,
+  context: CommandContext,
+): Administrator | undefined {
+  const { system } = target;
+  const hasReader = system.type === 'mariadb' && system.reader !== undefined;
+  const isKnown = !hasReader && context.env['POSTERN_ADMIN_PASSWORD'] !== undefined;
+  if (!isKnown && !namesAdministrator(target, options, policy)) return undefined;
+  return administratorOf(target, options, policy, context);
+}
+
 /** Whether anything was said about an administrator of this Target. */
-export function namesAdministrator(
+function namesAdministrator(
   target: Target,
   options: AdministratorOptions,
   policy: Policy,
@@ -130,6 +147,12 @@ function endpointOf(target: Target, { socket, host, port, cwd }: Place): Adminis
     throw new PosternError('usage', { problem: `"${port}" is not a port.` });
   }
   return { host: host ?? declared?.host ?? '127.0.0.1', port: number };
+}
+
+/** What to do about what kept a layer from being looked at, as lines. */
+export function hintLines(problem: PosternError): readonly string[] {
+  const { hint } = withAdministratorHint(problem).facts;
+  return hint === undefined ? [] : String(hint).split('\n');
 }
 
 /** Tells what to do about a login or a statement of an administrator that failed. */

@@ -9,7 +9,7 @@ import type { Policy } from '../policy/policy.ts';
 import { printable } from './audit-text.ts';
 import type { CommandContext, ExitCode } from './command.ts';
 import { allFindings, lookedAt, problemLines } from './drift-report.ts';
-import { chosenLayers, type LayerOptions } from './layer-options.ts';
+import { type LayerOptions, soundLayers } from './layer-options.ts';
 
 interface AdoptOptions extends LayerOptions {
   readonly json?: boolean;
@@ -39,26 +39,26 @@ export async function adopt(
   context: CommandContext,
 ): Promise<ExitCode> {
   const plan = adoptionPlan(request, survey);
-  const left = await lookUnder(plan.policy, request, options, context);
-  const unreached = lookedAt(survey).flatMap(({ where, problem }) =>
+  const left = await lookUnder(plan, request, options, context);
+  const unreached = [...lookedAt(survey), ...lookedAt(left)].flatMap(({ where, problem }) =>
     problem ? problemLines(where, problem) : [],
   );
   if (options.json) context.out(adoptionJson(plan, left));
   else {
     for (const line of documentLines(plan.edited)) context.out(line);
-    for (const line of [...unreached, ...notes(plan, left)]) context.err(printable(line));
+    for (const line of [...new Set(unreached), ...notes(plan, left)]) context.err(printable(line));
   }
   if (unreached.length > 0) return 3;
   return plan.never.length > 0 ? 1 : 0;
 }
 
 function lookUnder(
-  policy: Policy,
+  { policy, edited }: AdoptionPlan,
   { declaration, access, nowMs }: PlanRequest,
   options: AdoptOptions,
   context: CommandContext,
 ): Promise<DriftSurvey> {
-  const { layers } = chosenLayers(policy, options, context, nowMs);
+  const { layers } = soundLayers({ policy, sources: edited.sources }, options, context, nowMs);
   return lookForDrift(policy, layers, {
     ...access,
     // Administrators are those of the declaration at hand.

@@ -2,10 +2,10 @@
 import { healDrift } from '../app/heal-drift.ts';
 import { type DriftSurvey, lookForDrift } from '../app/look-for-drift.ts';
 import type { PlanRequest } from '../app/plan-declaration.ts';
-import { PosternError } from '../model/errors.ts';
 import type { Finding } from '../model/finding.ts';
 import { printable } from './audit-text.ts';
 import type { CommandContext, ExitCode } from './command.ts';
+import { confirmed } from './confirmation.ts';
 import {
   allFindings,
   driftExitCode,
@@ -42,7 +42,9 @@ export async function heal(
     else if (driftExitCode(survey) !== 0) context.out('None of it is ours to heal.');
     return driftExitCode(survey);
   }
-  if (!(await confirmed(ours, options, context))) {
+  const places = [...new Set(ours.map(({ where }) => where))].join(', ');
+  const question = `Heal ${ours.length} of these, which are ours, on ${places}?`;
+  if (!(await confirmed(question, 'leave --heal out to look only', options, context))) {
     context.err('Nothing was healed.');
     return 1;
   }
@@ -65,21 +67,4 @@ export async function heal(
 
 function isHealed({ by, cause }: Finding): boolean {
   return by === 'apply' && cause === 'drift';
-}
-
-/** Throws `usage` where nobody can be asked. */
-async function confirmed(
-  ours: readonly Finding[],
-  { yes, json }: HealOptions,
-  { ask }: CommandContext,
-): Promise<boolean> {
-  if (yes) return true;
-  if (!ask || json) {
-    throw new PosternError('usage', {
-      problem: 'There is nobody to ask here: give --yes, or leave --heal out to look only.',
-    });
-  }
-  const places = [...new Set(ours.map(({ where }) => where))].join(', ');
-  const answer = await ask(`Heal ${ours.length} of these, which are ours, on ${places}? [y/N] `);
-  return /^(y|yes)$/i.test(answer.trim());
 }

@@ -2,6 +2,7 @@
 import type { DriftSurvey } from '../app/look-for-drift.ts';
 import type { PosternError } from '../model/errors.ts';
 import type { Finding } from '../model/finding.ts';
+import { hintLines } from './administrator-options.ts';
 import { printable } from './audit-text.ts';
 import type { ExitCode } from './command.ts';
 import { findingLines } from './finding-text.ts';
@@ -37,9 +38,9 @@ export function driftLines(survey: DriftSurvey): readonly string[] {
   return [...lines, ...nextLines(allFindings(survey))].map(printable);
 }
 
-export function problemLines(where: string, { message, facts }: PosternError): readonly string[] {
-  const hint = facts['hint'] === undefined ? [] : [`  ${facts['hint']}`];
-  return [`${where}: it cannot be looked at: ${message}`, ...hint];
+export function problemLines(where: string, problem: PosternError): readonly string[] {
+  const hint = hintLines(problem).map((line) => `  ${line}`);
+  return [`${where}: it cannot be looked at: ${problem.message}`, ...hint];
 }
 
 function nextLines(findings: readonly Finding[]): readonly string[] {

@@ -10,7 +10,7 @@ import { callGateway, type GatewayOptions } from './gateway-call.ts';
 /** What a running gateway knows; it is the gateway's declaration that counts. */
 export async function gatewayDrift(
   names: readonly string[],
-  options: GatewayOptions & { readonly json?: boolean },
+  options: GatewayOptions & { readonly json?: boolean; readonly only?: DriftView['layer'] },
   context: CommandContext,
 ): Promise<ExitCode> {
   const { places } = await callGateway<{ places: DriftView[] }>(
@@ -19,7 +19,9 @@ export async function gatewayDrift(
     'GET',
     '/v1/drift',
   );
-  const chosen = chosenPlaces(places, names);
+  const { only } = options;
+  const looked = places.filter(({ layer }) => only === undefined || layer === only);
+  const chosen = chosenPlaces(looked, names);
   if (options.json) context.out(JSON.stringify({ places: chosen }, null, 2));
   else if (chosen.length === 0) {
     context.out(
@@ -30,9 +32,15 @@ export async function gatewayDrift(
     for (const line of chosen.flatMap((one) => placeLines(one, nowMs)))
       context.out(printable(line));
   }
-  const differs = chosen.some(({ findings, omitted }) => findings.length + omitted > 0);
-  if (differs) return 1;
-  return chosen.some(({ checkedAt }) => checkedAt === undefined) ? 3 : 0;
+  return gatewayDriftExitCode(chosen);
+}
+
+/** What cannot be looked at now is not as declared because it once was. */
+export function gatewayDriftExitCode(places: readonly DriftView[]): ExitCode {
+  const isOpen = ({ checkedAt, problem }: DriftView) =>
+    checkedAt === undefined || problem !== undefined;
+  if (places.some(isOpen)) return 3;
+  return places.some(({ findings, omitted }) => findings.length + omitted > 0) ? 1 : 0;
 }
 
 function chosenPlaces(

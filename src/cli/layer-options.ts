@@ -3,6 +3,8 @@ import { type Command, Option } from 'commander';
 import type { ClusterAccess } from '../app/cluster-connection.ts';
 import { layersOf } from '../app/layers.ts';
 import { PosternError } from '../model/errors.ts';
+import { diagnosticsText } from '../policy/diagnostic-text.ts';
+import type { Source } from '../policy/parse.ts';
 import type { Policy } from '../policy/policy.ts';
 import { collect, targetNamed } from './asking.ts';
 import type { CommandContext } from './command.ts';
@@ -37,7 +39,7 @@ export function layerOptions(command: Command): Command {
 }
 
 /** Throws `usage` for a name that is not declared. Errors among the diagnostics: see `layersOf`. */
-export function chosenLayers(
+function chosenLayers(
   policy: Policy,
   options: LayerOptions,
   context: CommandContext,
@@ -54,6 +56,20 @@ export function chosenLayers(
   };
   const instance = options.instance ?? instanceAtHand(context);
   return layersOf(policy, choice, { instance, nowMs });
+}
+
+/** The same where all of it compiles; faults are printed. Throws `policy-invalid` too. */
+export function soundLayers(
+  { policy, sources }: { readonly policy: Policy; readonly sources: readonly Source[] },
+  options: LayerOptions,
+  context: CommandContext,
+  nowMs: number,
+): ReturnType<typeof chosenLayers> {
+  const chosen = chosenLayers(policy, options, context, nowMs);
+  const faults = chosen.diagnostics.filter(({ severity }) => severity === 'error');
+  if (faults.length === 0) return chosen;
+  context.err(diagnosticsText(faults, sources));
+  throw new PosternError('policy-invalid', { count: faults.length });
 }
 
 /** Throws `usage`. */

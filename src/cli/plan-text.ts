@@ -9,7 +9,7 @@ import type { DatabasePlan } from '../compile/sql/plan.ts';
 import type { RuleReference } from '../model/decision.ts';
 import type { PosternError } from '../model/errors.ts';
 import { placeText } from '../policy/explanation.ts';
-import { withAdministratorHint } from './administrator-options.ts';
+import { hintLines } from './administrator-options.ts';
 import { printable } from './audit-text.ts';
 import { diffText } from './diff-text.ts';
 
@@ -35,9 +35,7 @@ export function planText(plan: DeclarationPlan): string {
 
 /** Of an error that kept a layer from being looked at or brought to what is declared. */
 export function problemLines(problem: PosternError): readonly string[] {
-  const { message, facts } = withAdministratorHint(problem);
-  const hint = facts['hint'] === undefined ? [] : String(facts['hint']).split('\n');
-  return [`  ! ${message}`, ...hint.map((line) => `    ${line}`)];
+  return [`  ! ${problem.message}`, ...hintLines(problem).map((line) => `    ${line}`)];
 }
 
 function clusterLines({ steps, obstacles }: ObjectPlan): readonly string[] {

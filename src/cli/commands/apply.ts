@@ -10,6 +10,7 @@ import { ADMINISTRATOR_HELP, administratorOptions } from '../administrator-optio
 import { applyJson, applyReport } from '../apply-report.ts';
 import { printable } from '../audit-text.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
+import { confirmed } from '../confirmation.ts';
 import { layerOptions } from '../layer-options.ts';
 import { jsonText, planJson } from '../plan-json.ts';
 import { type PlanOptions, planRequest } from '../plan-request.ts';
@@ -68,7 +69,7 @@ async function applyCommand(
   const refused = refusal(summary, options, context);
   if (refused !== undefined) return refused;
   if (saved) checkSavedPlan(options.plan ?? '', saved, plan, revision);
-  if (!summary.empty && !(await confirmed(options, context))) {
+  if (!summary.empty && !(await confirmed('Apply this?', 'use postern plan', options, context))) {
     context.err('Nothing was applied.');
     return 1;
   }
@@ -120,17 +121,6 @@ function refusal(
     return 1;
   }
   return undefined;
-}
-
-/** Throws `usage` where nobody can be asked. */
-async function confirmed(options: ApplyOptions, { ask }: CommandContext): Promise<boolean> {
-  if (options.yes) return true;
-  if (!ask || options.json) {
-    throw new PosternError('usage', {
-      problem: 'There is nobody to ask here: give --yes, or use postern plan.',
-    });
-  }
-  return /^(y|yes)$/i.test((await ask('Apply this? [y/N] ')).trim());
 }
 
 function carryOut(

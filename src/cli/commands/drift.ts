@@ -43,8 +43,8 @@ a grant on the built-in Target postern: auditor or operator.
 
 ${ADMINISTRATOR_HELP}
 
-Exit code: 0 as declared, 1 findings (with --heal: some are left), 2 usage or faults,
-3 a layer could not be looked at.`;
+Exit code: 0 as declared, 1 findings (with --heal: some are left, with --adopt: some nothing
+makes legal), 2 usage or faults, 3 a layer could not be looked at.`;
 
 export const registerDrift: RegisterCommand = (program, context, run) => {
   const command = program
@@ -72,7 +72,10 @@ async function drift(
     const problem = '--heal, --adopt and --gateway are different questions: give one.';
     throw new PosternError('usage', { problem });
   }
-  if (gateway) return gatewayDrift(names, gatewayCall(options), context);
+  if (gateway) {
+    const { target = [], cluster = [] } = options;
+    return gatewayDrift([...names, ...target, ...cluster], gatewayCall(options), context);
+  }
   const who = healing ? 'administrator' : 'reader';
   const chosen = { ...options, names };
   const request = await planRequest(options.policy ?? [], chosen, who, context);
@@ -85,9 +88,10 @@ async function drift(
   return driftExitCode(survey);
 }
 
-function gatewayCall({ config, gatewaySocket, tokenFile, json }: DriftOptions) {
+function gatewayCall({ config, gatewaySocket, tokenFile, json, only }: DriftOptions) {
   return {
     config,
+    ...(only !== undefined && { only }),
     ...(gatewaySocket !== undefined && { socket: gatewaySocket }),
     ...(tokenFile !== undefined && { tokenFile }),
     ...(json !== undefined && { json }),

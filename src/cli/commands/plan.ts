@@ -21,7 +21,7 @@ or by an administrator.
   postern plan
   postern plan --cluster prod-weu --context prod-weu=aks-weu-admin
   postern plan --only database --admin-user root --socket orders=/run/mysqld/mysqld.sock
-  postern plan --out monday.plan && postern apply --plan monday.plan
+  postern plan --out monday.plan      then: postern apply --plan monday.plan
 
 ${ADMINISTRATOR_HELP}
 

@@ -2,22 +2,22 @@
 import { proofInputs } from '../../app/proof-inputs.ts';
 import { systemClock } from '../../model/clock.ts';
 import { PosternError } from '../../model/errors.ts';
-import { diagnosticsText } from '../../policy/diagnostic-text.ts';
 import { loadPolicy } from '../../policy/load.ts';
+import type { Target } from '../../policy/policy.ts';
 import { EngineGateway } from '../../prove/gateway.ts';
 import { agrees, type Proof } from '../../prove/proof.ts';
 import { prove, WORK_BUDGET } from '../../prove/prove.ts';
 import {
   ADMINISTRATOR_HELP,
   type AdministratorOptions,
-  administratorOf,
   administratorOptions,
-  namesAdministrator,
+  hintLines,
+  lookerAt,
 } from '../administrator-options.ts';
 import { soundPolicy, targetNamed } from '../asking.ts';
 import type { CommandContext, ExitCode, RegisterCommand } from '../command.ts';
 import { declarationPaths } from '../declaration.ts';
-import { chosenLayers, clusterAccess, type LayerOptions, layerOptions } from '../layer-options.ts';
+import { clusterAccess, type LayerOptions, layerOptions, soundLayers } from '../layer-options.ts';
 import { proofText } from '../proof-text.ts';
 
 interface ProveOptions extends LayerOptions, AdministratorOptions {
@@ -67,18 +67,11 @@ async function proveCommand(
   const nowMs = systemClock.now();
   const loaded = await loadPolicy(declarationPaths(paths, context), { cwd: context.cwd, nowMs });
   const policy = soundPolicy(loaded, context);
-  const { layers, diagnostics } = chosenLayers(policy, options, context, nowMs);
-  const faults = diagnostics.filter(({ severity }) => severity === 'error');
-  if (faults.length > 0) {
-    context.err(diagnosticsText(faults, loaded.sources));
-    throw new PosternError('policy-invalid', { count: faults.length });
-  }
+  const declaration = { policy, sources: loaded.sources };
+  const { layers } = soundLayers(declaration, options, context, nowMs);
   const access = {
     clusters: clusterAccess(policy, options, context),
-    administrator: (target: Parameters<typeof administratorOf>[0]) =>
-      namesAdministrator(target, options, policy)
-        ? administratorOf(target, options, policy, context)
-        : undefined,
+    administrator: (target: Target) => lookerAt(target, options, policy, context),
   };
   const inputs = await proofInputs(policy, layers, options.live ? access : undefined);
   const targets = options.target?.map((name) => targetNamed(name, policy).id);
@@ -101,8 +94,7 @@ async function proveCommand(
   }
   for (const { place, problem } of inputs.unread) {
     context.err(`postern: ${place} was not read: ${problem.message}`);
-    const { hint } = problem.facts;
-    if (hint !== undefined) context.err(String(hint));
+    for (const line of hintLines(problem)) context.err(line);
   }
   if (inputs.unread.length > 0) return 3;
   return agrees(proof) ? 0 : 1;
