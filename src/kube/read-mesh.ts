@@ -21,6 +21,12 @@ const DECIDING: readonly Kind[] = [
   { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway' },
   { apiVersion: 'policy.networking.k8s.io/v1alpha1', kind: 'AdminNetworkPolicy' },
   { apiVersion: 'policy.networking.k8s.io/v1alpha1', kind: 'BaselineAdminNetworkPolicy' },
+  { apiVersion: 'policy.networking.k8s.io/v1alpha2', kind: 'ClusterNetworkPolicy' },
+  // Of network plugins: what they allow comes on top of what NetworkPolicies do.
+  { apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy' },
+  { apiVersion: 'cilium.io/v2', kind: 'CiliumClusterwideNetworkPolicy' },
+  { apiVersion: 'crd.projectcalico.org/v1', kind: 'NetworkPolicy' },
+  { apiVersion: 'crd.projectcalico.org/v1', kind: 'GlobalNetworkPolicy' },
 ];
 /** Where istiod leaves the roots that its proxies trust, in every namespace. */
 const ROOTS = { apiVersion: 'v1', kind: 'ConfigMap', name: 'istio-ca-root-cert' } as const;

@@ -15,6 +15,9 @@ import { causeOf, excessOf } from './excess.ts';
 import type { Findings, Found } from './findings.ts';
 import type { WorkBudget } from './work-budget.ts';
 
+/** Whence a lease may log in: its certificate says who it is, not its address. */
+const LEASE_HOST = '%';
+
 interface Server {
   readonly target: Target;
   readonly scope: Scope;
@@ -76,10 +79,12 @@ function expectations({ target, scope, observed }: Server): readonly Expected[] 
   );
   return observed.accounts
     .filter(({ user, host, isRole, locked }) => {
-      return !isRole && !locked && !open.has(holderText(user, host)) && !elsewhere.has(user);
+      if (isRole || locked || open.has(holderText(user, host))) return false;
+      return host !== LEASE_HOST || !elsewhere.has(user);
     })
     .map((account) => {
-      const lease = registry.leases.find((one) => one.account === account.user);
+      const lease =
+        account.host === LEASE_HOST && registry.leases.find((one) => one.account === account.user);
       if (lease) {
         const { roles } = registry.composites.find(({ name }) => name === lease.composite) ?? {
           roles: [],

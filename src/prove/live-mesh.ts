@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Artifact } from '../compile/istio/artifact.ts';
 import type { MeshContext } from '../compile/istio/mesh-context.ts';
-import { isJsonObject, type KubeObject, objectKey, referenceOf } from '../compile/kube/object.ts';
+import { type KubeObject, objectKey, referenceOf } from '../compile/kube/object.ts';
 import { declaredFacts, declaredPods } from './declared-mesh.ts';
 import {
   liveMeshObject,
@@ -9,6 +9,7 @@ import {
   meshObject,
   type WorkloadFacts,
 } from './mesh/mesh-facts.ts';
+import { runsOutside, workloadsOf } from './mesh/pod-facts.ts';
 import type { MeshInput } from './mesh-input.ts';
 
 /** What the API server of a cluster shows. */
@@ -44,7 +45,13 @@ export function liveMesh(
       .filter(({ kind }) => kind === 'Namespace')
       .map(({ metadata }) => [metadata.name, metadata.labels ?? {}] as const),
   );
-  const pods = live.filter(({ kind }) => kind === 'Pod').flatMap(podFacts);
+  const { dataPlane } = context.mesh;
+  const pods = live
+    .filter(({ kind }) => kind === 'Pod')
+    .flatMap((pod) => {
+      const outside = runsOutside(pod, dataPlane);
+      return workloadsOf([liveMeshObject(pod)]).map((one) => ({ ...one, outside }));
+    });
   // What does not run yet is taken to be as declared once it does.
   const awaited = declaredPods(context).filter((one) => !pods.some((pod) => isOf(pod, one)));
   const workloads = [...pods, ...awaited];
@@ -73,22 +80,4 @@ function configured(config: LiveCluster['config']): Partial<MeshFacts> {
 function isOf(pod: WorkloadFacts, { namespace, labels }: WorkloadFacts): boolean {
   const isLabelled = Object.entries(labels).every(([name, value]) => pod.labels[name] === value);
   return pod.namespace === namespace && isLabelled;
-}
-
-function podFacts({ metadata, spec }: KubeObject): readonly WorkloadFacts[] {
-  const { namespace, labels = {}, annotations } = metadata;
-  if (namespace === undefined) return [];
-  const ports: Record<string, number> = {};
-  const containers =
-    isJsonObject(spec) && Array.isArray(spec['containers']) ? spec['containers'] : [];
-  for (const container of containers) {
-    const listed = isJsonObject(container) ? container['ports'] : undefined;
-    for (const port of Array.isArray(listed) ? listed : []) {
-      if (!isJsonObject(port)) continue;
-      const { name, containerPort } = port;
-      if (typeof name === 'string' && typeof containerPort === 'number')
-        ports[name] = containerPort;
-    }
-  }
-  return [{ namespace, labels, ...(annotations && { annotations }), ports }];
 }

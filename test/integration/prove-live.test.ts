@@ -21,6 +21,7 @@ import { EXAMPLE_CLUSTER, ExampleWorld } from '../support/example-world.ts';
 import { caseText } from '../support/proof-world.ts';
 
 const TARGET = 'data-orders/orders';
+const DATABASE_LABELS = { app: 'mariadb', role: 'primary' };
 const READER = 'user/entra/* in group entra/8c1e0000-0000-0000-0000-000000000000';
 
 describe('a proof of what is really there', () => {
@@ -87,10 +88,15 @@ describe('a proof of what is really there', () => {
     const pod = (name: string, namespace: string, more: object) =>
       client.apply({
         ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, ...more } },
-        spec: { containers: [{ name, image: 'any' }] },
+        spec: {
+          containers: [
+            { name, image: 'any' },
+            { name: 'istio-proxy', image: 'any' },
+          ],
+        },
       });
     await pod('postern-0', 'postern-system', { labels, annotations });
-    await pod('mariadb-0', 'data', { labels: { app: 'mariadb', role: 'primary' } });
+    await pod('mariadb-0', 'data', { labels: DATABASE_LABELS });
   });
   after(async () => {
     await admin?.close();
@@ -236,6 +242,24 @@ describe('a proof of what is really there', () => {
     ok(texts.includes(`refuses mesh ${TARGET}: ${postern} connect`), texts.join('\n'));
     await undo();
     equal((await world.postern(words)).code, 0);
+  });
+
+  it('finds pods that run without a sidecar, whatever is said of them', async () => {
+    const pod = { apiVersion: 'v1', kind: 'Pod' };
+    const metadata = { name: 'mariadb-1', namespace: 'data', labels: DATABASE_LABELS };
+    const bare = await client.apply({
+      ...{ ...pod, metadata },
+      spec: { containers: [{ name: 'mariadb', image: 'any' }] },
+    });
+    const { code, out } = await world.postern(['prove', '--live', '--only', 'mesh', '--json']);
+    equal(code, 1);
+    const found = JSON.parse(out).counterExamples as readonly { readonly why: string }[];
+    ok(
+      found.some(({ why }) => why === 'outside-mesh'),
+      out,
+    );
+    await client.delete({ ...pod, ...metadata }, { uid: bare.metadata.uid ?? '' });
+    equal((await world.postern(['prove', '--live', '--only', 'mesh'])).code, 0);
   });
 
   it('says which layer could not be read', async () => {

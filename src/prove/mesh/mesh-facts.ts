@@ -31,6 +31,8 @@ export interface WorkloadFacts {
   readonly annotations?: Labels;
   /** Container ports by name, which NetworkPolicies may use. */
   readonly ports?: Readonly<Record<string, number>>;
+  /** A pod that runs, and has no proxy of the mesh before its ports. */
+  readonly outside?: boolean;
 }
 
 /** An object of the cluster, rendered or live, with the declaration lines it stands for. */

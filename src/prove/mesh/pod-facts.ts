@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isJsonObject, type JsonValue } from '../../compile/kube/object.ts';
+import { isJsonObject, type JsonValue, type KubeObject } from '../../compile/kube/object.ts';
 import { selectsLabels } from './label-selector.ts';
 import type { MeshDestination } from './mesh-call.ts';
 import type { Labels, MeshFacts, MeshObject, WorkloadFacts } from './mesh-facts.ts';
@@ -58,6 +58,22 @@ export function templatesOf(
 }
 
 /**
+ * Whether a running pod has no proxy of the mesh before its ports: no sidecar in it (as a container
+ * or as an init container that stays), no mark of ztunnel on it, or the network of its node.
+ */
+export function runsOutside(pod: KubeObject, dataPlane: MeshFacts['dataPlane']): boolean {
+  const spec = isJsonObject(pod['spec']) ? pod['spec'] : {};
+  if (spec['hostNetwork'] === true) return true;
+  if (dataPlane === 'Ambient') {
+    return pod.metadata.annotations?.['ambient.istio.io/redirection'] !== 'enabled';
+  }
+  const proxies = [spec['containers'], spec['initContainers']]
+    .flatMap((list) => (Array.isArray(list) ? list.filter(isJsonObject) : []))
+    .filter(({ name }) => name === 'istio-proxy');
+  return dataPlane === 'Sidecar' && proxies.length === 0;
+}
+
+/**
  * Whether a connection to the port passes no proxy that judges it. Only what is said counts: a pod
  * of which nothing is said is taken to be in the mesh, as the cluster's data plane says.
  */
@@ -66,7 +82,7 @@ export function isOutsideMesh(
   templates: readonly WorkloadFacts[],
   facts: MeshFacts,
 ): boolean {
-  if (facts.dataPlane === 'None') return true;
+  if (facts.dataPlane === 'None' || templates.some(({ outside }) => outside)) return true;
   const { namespace, labels, port } = destination;
   const around = facts.namespaces?.get(namespace) ?? {};
   const own = templates.map((one) => ({ ...one.labels, ...one.annotations, ...labels }));
