@@ -50,18 +50,14 @@ export async function applyDeclaration(
   run: ApplyRun,
 ): Promise<ApplyOutcome> {
   const databases = found(plan.databases);
-  const gaining = databases.filter(
-    ([
-      ,
-      {
-        plan: { steps },
-      },
-    ]) => steps.some((step) => !isRemoval(step)),
-  );
+  const gaining = databases.filter(([, one]) => one.plan.steps.some((step) => !isRemoval(step)));
   const gained = await onDatabases(gaining, request, (connection, target) =>
     bringDatabase(connection, target, 'additions', request, run),
   );
-  if (gained.some(failed)) return { finished: false, clusters: [], databases: gained };
+  // Also where something came in its way meanwhile: no road is opened to what is not there.
+  if (gained.some((one) => failed(one) || isBlocked(one))) {
+    return { finished: false, clusters: [], databases: gained };
+  }
 
   const changing = found(plan.clusters).filter(([, one]) => one.plan.steps.length > 0);
   const clusters = await onClusters(changing, request, run);
@@ -79,6 +75,10 @@ export async function applyDeclaration(
     return outcome;
   });
   return { finished: !done.some(failed), clusters, databases: done };
+}
+
+function isBlocked(one: Reached<Target, AppliedDatabase>): boolean {
+  return 'found' in one && one.found.left.blocked.length > 0;
 }
 
 function isReached({ missing, left }: AppliedDatabase): boolean {
