@@ -201,13 +201,14 @@ describe('drift of a database', () => {
     await root('GRANT SELECT ON shop.orders TO app@localhost');
     const { code, out } = await run('drift', 'orders');
     equal(code, 1);
-    match(out, /^! foreign-account: account app@localhost\. It holds SELECT on shop\.orders/);
+    match(out, /^data\/orders: 1 not as declared\.$/m);
+    match(out, /^! foreign-account: account app@localhost\. It holds SELECT on shop\.orders/m);
     match(out, /REVOKE SELECT ON `shop`\.`orders` FROM `app`@`localhost`;/);
     match(out, /declared: Target\/data\/orders \(policy\/orders\.yaml:6\)/);
     match(out, /legal with: Target\/data\/orders: \+ spec\.mariadb\.operators: "app@localhost"/);
     const json = await run('drift', 'orders', '--json');
     equal(json.code, 1);
-    equal(JSON.parse(json.out).findings[0].code, 'foreign-account');
+    equal(JSON.parse(json.out).layers[0].findings[0].code, 'foreign-account');
     await root('REVOKE SELECT ON shop.orders FROM app@localhost');
     equal((await run('drift', 'nobody')).code, 2);
   });
