@@ -10,8 +10,8 @@ import { recordedPolicy, recordStatement } from '../src/broker/declaration-recor
 import { databaseScope } from '../src/broker/installation.ts';
 import { managedObject } from '../src/compile/kube/object.ts';
 import { planObjects } from '../src/compile/kube/plan.ts';
-import type { ObservedState } from '../src/compile/sql/observed.ts';
 import { planDatabase } from '../src/compile/sql/plan.ts';
+import { readObserved } from '../src/compile/sql/read-observed.ts';
 import { checkSources } from '../src/policy/check.ts';
 import { diffPolicies } from '../src/policy/compare.ts';
 import type { Policy } from '../src/policy/policy.ts';
@@ -63,23 +63,8 @@ function policyOf(text: string): Policy {
   return policy;
 }
 
-const NOTHING: ObservedState = {
-  accounts: [],
-  rights: [],
-  members: [],
-  proxies: [],
-  views: [],
-  routines: [],
-  registry: {
-    version: '',
-    brokers: [],
-    applied: [],
-    roles: [],
-    views: [],
-    composites: [],
-    leases: [],
-  },
-};
+/** A server on which nothing was ever granted. */
+const NOTHING = readObserved([], 'bench');
 
 const figures: Record<string, number> = {};
 function timed<T>(name: string, work: () => T): T {
