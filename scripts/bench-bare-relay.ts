@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The least that a relay in Node does which records before it forwards: two sockets per connection,
- * packet headers followed in both directions, one chained line for each message of the client,
- * written once per turn. Nothing is understood, decided or followed to its end. Prints its port.
+ * packet headers followed in both directions, a chained line of the size of Postern's for each
+ * question and each answer, written once per turn. Nothing is understood, decided or followed to its
+ * end. Prints its port.
  * Usage: node dist/scripts/bench-bare-relay.js <target port> <workers> <directory of its records>
  */
 import cluster from 'node:cluster';
@@ -14,6 +15,9 @@ import { LineBatch } from '../src/audit/line-batch.ts';
 
 const [target = '', workers = '1', directory = '.'] = process.argv.slice(2);
 const HEADER_BYTES = 4;
+/** Without what the chain adds: what Postern says of a point select, and of its answer. */
+const QUESTION = `"text":"${'q'.repeat(660)}"`;
+const ANSWER = `"text":"${'a'.repeat(80)}"`;
 
 /** Passes over packets; knows of each where it ends and nothing else. */
 class Packets {
@@ -40,16 +44,16 @@ class Packets {
   }
 }
 
-/** Writes what was asked in one turn with one write, and then forwards it. */
+/** Writes the records of one turn with one write, and then forwards what they speak of. */
 class Recorder {
   readonly #file = openSync(`${directory}/bare-relay-${process.pid}.jsonl`, 'w', 0o600);
   readonly #prefix = linePrefix('bare');
   readonly #lines = new LineBatch();
-  #queue: { to: Socket; chunk: Buffer }[] = [];
+  #queue: { from: Socket; to: Socket; chunk: Buffer; fields: string }[] = [];
   #position = CHAIN_START;
 
-  forward(to: Socket, chunk: Buffer): void {
-    if (this.#queue.push({ to, chunk }) === 1) setImmediate(() => this.#flush());
+  forward(from: Socket, to: Socket, chunk: Buffer, fields: string): void {
+    if (this.#queue.push({ from, to, chunk, fields }) === 1) setImmediate(() => this.#flush());
   }
 
   #flush(): void {
@@ -57,12 +61,11 @@ class Recorder {
     this.#queue = [];
     const time = new Date().toISOString();
     this.#lines.clear();
-    for (const { chunk } of queue) {
-      const fields = `"bytes":${chunk.length}`;
+    for (const { fields } of queue) {
       this.#position = this.#lines.add(this.#prefix, this.#position, time, fields);
     }
     writeSync(this.#file, this.#lines.bytes);
-    for (const { to, chunk } of queue) to.write(chunk);
+    for (const { from, to, chunk } of queue) if (!to.write(chunk)) from.pause();
   }
 }
 
@@ -74,13 +77,14 @@ async function serve(): Promise<void> {
     const answered = new Packets();
     down.on('data', (chunk: Buffer) => {
       asked.pass(chunk);
-      recorder.forward(up, chunk);
+      recorder.forward(down, up, chunk, QUESTION);
     });
     up.on('data', (chunk: Buffer) => {
       answered.pass(chunk);
-      if (!down.write(chunk)) up.pause();
+      recorder.forward(up, down, chunk, ANSWER);
     });
     down.on('drain', () => up.resume());
+    up.on('drain', () => down.resume());
     for (const socket of [down, up]) {
       socket.on('error', () => undefined);
       socket.on('close', () => {

@@ -275,7 +275,10 @@ ${sections.join('\n')}
 async function startBareRelay(world: World, children: ChildProcess[]) {
   const program = fileURLToPath(new URL('./bench-bare-relay.js', import.meta.url));
   const { port } = world.mariadb;
-  const words = [program, `${port}`, `${availableParallelism()}`, world.directory];
+  // Not beside the certificates: the gateway watches those, and each record would wake it.
+  const directory = world.path('bare-relay');
+  mkdirSync(directory);
+  const words = [program, `${port}`, `${availableParallelism()}`, directory];
   const relay = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(relay);
   const [printed] = (await once(relay.stdout, 'data')) as [Buffer];
