@@ -12,7 +12,7 @@ import { probeGreeting } from '../target/mysql/session.ts';
 import { encodeErr } from '../wire/mysql/err.ts';
 import { encodeHandshake, type Handshake } from '../wire/mysql/handshake.ts';
 import { decodeHandshakeResponse } from '../wire/mysql/handshake-response.ts';
-import { encodeOk, OK_HEADER } from '../wire/mysql/ok.ts';
+import { encodePlainOk } from '../wire/mysql/ok.ts';
 
 export interface LocalPortOptions {
   readonly port: number;
@@ -135,9 +135,7 @@ async function serve(
       deadlineMs: options.deadlineMs,
       allowClearPassword: true,
     });
-    channel.write(
-      encodeOk({ ...upstream.ok, header: OK_HEADER, changes: [] }, response.capabilities),
-    );
+    channel.write(encodePlainOk(upstream.status, response.capabilities));
     const released = channel.release();
     if (!released) {
       upstream.socket.destroy();

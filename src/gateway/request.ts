@@ -54,8 +54,19 @@ export class RequestDesk {
   constructor(parts: GatewayParts, session: Session) {
     this.#parts = parts;
     this.#session = session;
-    this.#origin = { ...session.origin, upstreamConnection: session.upstreamConnection };
-    this.#sourceIp = sourceIp(session.origin.source);
+    const { principal, method, verifiedBy, target, source } = session.origin;
+    const { id, upstreamConnection } = session;
+    // Field by field: V8 gives what is spread a shape of its own, which takes more than the fields.
+    this.#origin = {
+      session: id,
+      principal,
+      method,
+      verifiedBy,
+      target,
+      source,
+      upstreamConnection,
+    };
+    this.#sourceIp = sourceIp(source);
   }
 
   /**

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Decision, Denied } from '../../model/decision.ts';
 import { frame, HEADER_BYTES } from '../../wire/mysql/framing.ts';
+import { encodePlainOk } from '../../wire/mysql/ok.ts';
 import type { Message } from '../../wire/mysql/packet-assembler.ts';
 import type { DownstreamPayload } from '../../wire/mysql/payload.ts';
+import { SERVER_STATUS_AUTOCOMMIT } from '../../wire/mysql/status.ts';
 import type { GatewayParts, Kill } from '../parts.ts';
 import { RequestDesk } from '../request.ts';
 import { encodeDenial } from './accept.ts';
@@ -10,7 +12,7 @@ import { AnswerRelay, sequenceOf } from './answer-relay.ts';
 import type { CommandReader } from './command-reader.ts';
 import { Endings } from './endings.ts';
 import { type Inspection, type Inspector, NO_FEATURES } from './inspect.ts';
-import { killOwn, notYours, plainOk } from './kill.ts';
+import { killOwn, notYours } from './kill.ts';
 import type { Line } from './line.ts';
 import { LocalFile, unaskedFile } from './local-file.ts';
 import {
@@ -167,7 +169,10 @@ export class Course {
     const asker = { principal, target: target.id };
     const answer = (done: boolean) => {
       const { capabilities } = this.#o.downstream;
-      this.#tail = frame(done ? plainOk(capabilities) : notYours(kill), sequence);
+      this.#tail = frame(
+        done ? encodePlainOk(SERVER_STATUS_AUTOCOMMIT, capabilities) : notYours(kill),
+        sequence,
+      );
       this.#conclude(running, done ? DONE : FAILED, this.#onOutcomeWritten);
     };
     const done = killOwn(sessions, asker, kill);

@@ -14,12 +14,12 @@ import {
 } from '../../wire/mysql/capabilities.ts';
 import { encodeErr } from '../../wire/mysql/err.ts';
 import type { Handshake } from '../../wire/mysql/handshake.ts';
-import { encodeOk, OK_HEADER } from '../../wire/mysql/ok.ts';
+import { encodePlainOk } from '../../wire/mysql/ok.ts';
 import type { Session, SessionEnd } from '../live-session.ts';
 import type { GatewayParts } from '../parts.ts';
 import type { Door, Introduction } from '../session.ts';
 import type { Destination } from '../target-resolution.ts';
-import { acceptLogin, encodeDenial, type Login } from './accept.ts';
+import { acceptLogin, encodeDenial } from './accept.ts';
 import { CompressedStream } from './compressed-stream.ts';
 import { LoginChannel } from './login-channel.ts';
 import {
@@ -66,7 +66,7 @@ export class MysqlDoor implements Door {
   readonly #parts: GatewayParts;
   readonly #options: DoorOptions;
   readonly #channel: LoginChannel;
-  #login: Login | undefined;
+  #wish: LoginWish | undefined;
   #offered: Capabilities = 0n;
   #upstream: DoorUpstream | undefined;
   #state: SessionState | undefined;
@@ -101,11 +101,12 @@ export class MysqlDoor implements Door {
       ...(settled && { settled }),
       ...(plain && { plain }),
     });
-    this.#login = await login.catch((thrown: unknown) => {
+    const { identity, response } = await login.catch((thrown: unknown) => {
       this.#tellFault(toPosternError(thrown));
       throw thrown;
     });
-    const { identity, response } = this.#login;
+    const { capabilities, charset, database } = response;
+    this.#wish = { capabilities, charset, schema: database || undefined };
     const application = response.attributes['program_name'] ?? response.attributes['_client_name'];
     return { identity, attributes: response.attributes, ...(application && { application }) };
   }
@@ -120,12 +121,12 @@ export class MysqlDoor implements Door {
   async connectUpstream(session: Session, introduction: Introduction): Promise<number> {
     const login = this.#known();
     const state = new SessionState(session.target.system.type === 'mariadb');
-    const wanted = login.response.capabilities & this.#offered;
+    const wanted = login.capabilities & this.#offered;
     const connection = await this.#upstreamFor(session, state, {
       capabilities: passedUpstream(wanted, exceptions(session)),
-      charset: login.response.charset,
+      charset: login.charset,
       program: introduction.application ?? 'postern',
-      schema: login.response.database || undefined,
+      schema: login.schema,
     });
     const { upstream } = connection;
     const needed = (wanted & RELAY_REQUIRED) | CLIENT_SESSION_TRACK;
@@ -188,7 +189,7 @@ export class MysqlDoor implements Door {
   ): Promise<boolean> {
     const { upstream } = connection;
     if (!row) return wakeUpstream(upstream, schema, state, route);
-    state.status(upstream.ok.status);
+    state.status(upstream.status);
     state.learn(row);
     return true;
   }
@@ -199,21 +200,8 @@ export class MysqlDoor implements Door {
     const state = this.#state;
     if (!connection || !state) throw new PosternError('internal', { correlation: session.id });
     const { upstream } = connection;
-    const capabilities = login.response.capabilities & this.#offered;
-    this.#channel.write(
-      encodeOk(
-        {
-          header: OK_HEADER,
-          affectedRows: 0,
-          lastInsertId: 0n,
-          status: upstream.ok.status & 0xbfff,
-          warnings: 0,
-          info: '',
-          changes: [],
-        },
-        capabilities,
-      ),
-    );
+    const capabilities = login.capabilities & this.#offered;
+    this.#channel.write(encodePlainOk(upstream.status, capabilities));
     const released = this.#channel.release();
     // The peer left while the target was logging in.
     if (!released) return undefined;
@@ -278,9 +266,9 @@ export class MysqlDoor implements Door {
     this.#channel.write(encodeErr({ ...BAD_HANDSHAKE, message: `Postern: ${message}` }));
   }
 
-  #known(): Login {
-    if (!this.#login) throw new PosternError('internal', { correlation: 'login order' });
-    return this.#login;
+  #known(): LoginWish {
+    if (!this.#wish) throw new PosternError('internal', { correlation: 'login order' });
+    return this.#wish;
   }
 }
 
@@ -298,12 +286,16 @@ function exceptions({ access }: Session): Exceptions {
   };
 }
 
-/** What a session needs of its upstream connection; all but the schema is settled at the login. */
-interface UpstreamWish {
+/** What the driver asked for: what is kept of its login, whose proof is nobody's business later. */
+interface LoginWish {
   readonly capabilities: Capabilities;
   readonly charset: number;
-  readonly program: string;
   readonly schema: string | undefined;
+}
+
+/** What a session needs of its upstream connection; all but the schema is settled at the login. */
+interface UpstreamWish extends LoginWish {
+  readonly program: string;
 }
 
 /** With more facts when it may serve another session. */

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Capabilities } from '../../wire/mysql/capabilities.ts';
 import { encodeErr } from '../../wire/mysql/err.ts';
-import { encodeOk, OK_HEADER } from '../../wire/mysql/ok.ts';
 import type { DownstreamPayload } from '../../wire/mysql/payload.ts';
-import { SERVER_STATUS_AUTOCOMMIT } from '../../wire/mysql/status.ts';
 import type { Asker, Kill } from '../parts.ts';
 import type { SessionRegistry } from '../registry.ts';
 import { isSamePrincipal } from '../same-identity.ts';
@@ -35,19 +32,4 @@ export function killOwn(sessions: SessionRegistry, asker: Asker, kill: Kill): bo
 export function notYours({ connectionId }: Kill): DownstreamPayload {
   const message = `Postern: connection ${connectionId} is not one of yours`;
   return encodeErr({ errno: 1094, sqlState: 'HY000', message });
-}
-
-export function plainOk(capabilities: Capabilities): DownstreamPayload {
-  return encodeOk(
-    {
-      header: OK_HEADER,
-      affectedRows: 0,
-      lastInsertId: 0n,
-      status: SERVER_STATUS_AUTOCOMMIT,
-      warnings: 0,
-      info: '',
-      changes: [],
-    },
-    capabilities,
-  );
 }

@@ -11,11 +11,12 @@ import type { Target } from '../../policy/policy.ts';
 import { encodeComQuery } from '../../wire/mysql/com-query.ts';
 import { encodeErr } from '../../wire/mysql/err.ts';
 import { frame } from '../../wire/mysql/framing.ts';
+import { encodePlainOk } from '../../wire/mysql/ok.ts';
+import { SERVER_STATUS_AUTOCOMMIT } from '../../wire/mysql/status.ts';
 import { Identifiers } from '../identifiers.ts';
 import { BufferBudget } from '../limits.ts';
 import { Session } from '../live-session.ts';
 import type { GatewayParts } from '../parts.ts';
-import { plainOk } from './kill.ts';
 import { MysqlRelay } from './relay.ts';
 import type { RelayOptions } from './running.ts';
 import { SessionState, TRACKED_VARIABLES } from './session-state.ts';
@@ -87,11 +88,11 @@ describe('relay', () => {
     equal(up.text, '');
     records[0]?.written(true);
     ok(up.text.endsWith('SELECT 1'));
-    up.push(frame(plainOk(0n), 1));
+    up.push(frame(encodePlainOk(SERVER_STATUS_AUTOCOMMIT, 0n), 1));
     await turn();
     equal(down.text, '');
     records[1]?.written(true);
-    deepEqual(Buffer.concat(down.written), frame(plainOk(0n), 1));
+    deepEqual(Buffer.concat(down.written), frame(encodePlainOk(SERVER_STATUS_AUTOCOMMIT, 0n), 1));
     down.destroy();
   });
 

@@ -8,8 +8,10 @@ import type { Capabilities } from '../../wire/mysql/capabilities.ts';
 import { type ComChangeUser, decodeComChangeUser } from '../../wire/mysql/com-change-user.ts';
 import { decodeComSetOption, MULTI_STATEMENTS_OFF } from '../../wire/mysql/com-set-option.ts';
 import { COM } from '../../wire/mysql/commands.ts';
+import { encodePlainOk } from '../../wire/mysql/ok.ts';
 import type { Message } from '../../wire/mysql/packet-assembler.ts';
 import type { DownstreamPayload, UpstreamPayload } from '../../wire/mysql/payload.ts';
+import { SERVER_STATUS_AUTOCOMMIT } from '../../wire/mysql/status.ts';
 import type { Session, SessionEnd } from '../live-session.ts';
 import type { GatewayParts } from '../parts.ts';
 import { isSameIdentity } from '../same-identity.ts';
@@ -19,7 +21,6 @@ import type { CommandReader } from './command-reader.ts';
 import type { Inspection, Inspector } from './inspect.ts';
 import type { InternalExchange } from './internal-exchange.ts';
 import { internalCommand, internalQuery } from './internal-exchange.ts';
-import { plainOk } from './kill.ts';
 import { askForTicket, newChallenge, ticketAccepted, ticketScheme } from './ticket-login.ts';
 import { preparation } from './upstream.ts';
 
@@ -220,6 +221,6 @@ export class Rewrites {
   }
 
   #ok(sequence: number): void {
-    this.#c.answer(plainOk(this.#c.capabilities), sequence);
+    this.#c.answer(encodePlainOk(SERVER_STATUS_AUTOCOMMIT, this.#c.capabilities), sequence);
   }
 }

@@ -138,7 +138,7 @@ async function prepare(
   route: UpstreamRoute,
   limitMs: number,
 ): Promise<readonly InternalAnswer[]> {
-  state.status(upstream.ok.status);
+  state.status(upstream.status);
   const exchange = new InternalExchange(
     commands.length,
     hasCapability(upstream.capabilities, CLIENT_DEPRECATE_EOF),

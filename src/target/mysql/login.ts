@@ -66,10 +66,10 @@ export interface MysqlUpstream {
   readonly socket: Socket;
   /** Bytes that came behind the OK; almost always empty. */
   readonly pending: Buffer;
-  readonly greeting: Handshake;
   /** What both sides agreed on. */
   readonly capabilities: Capabilities;
-  readonly ok: Ok;
+  /** Status flags of the OK. */
+  readonly status: number;
   readonly connectionId: number;
 }
 
@@ -85,13 +85,16 @@ const MAX_PACKET_BYTES = 0x4000_0000;
  * is asked for is never left out.
  */
 export async function loginMysql(login: MysqlLogin): Promise<MysqlUpstream> {
-  const session = await openSession(login);
-  return { ...session.stream.detach(), ...session.facts };
+  const { stream, facts } = await openSession(login);
+  const { socket, pending } = stream.detach();
+  const { capabilities, status, greeting } = facts;
+  // Not the greeting itself: sessions keep this, and 20 bytes of it would keep a whole buffer.
+  return { socket, pending, capabilities, status, connectionId: greeting.connectionId };
 }
 
 export interface LoggedIn {
   readonly stream: PacketStream;
-  readonly facts: Omit<MysqlUpstream, 'socket' | 'pending'>;
+  readonly facts: Pick<MysqlUpstream, 'capabilities' | 'status'> & { readonly greeting: Handshake };
 }
 
 /** The login for callers that go on talking themselves. */
@@ -152,7 +155,7 @@ async function handshake(stream: PacketStream, login: MysqlLogin): Promise<Logge
     }),
   );
   const ok = await mapFailure(authenticate(stream, authenticator, capabilities, refused), refused);
-  return { greeting, capabilities, ok, connectionId: greeting.connectionId };
+  return { greeting, capabilities, status: ok.status };
 }
 
 async function authenticate(

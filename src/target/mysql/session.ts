@@ -72,7 +72,7 @@ class Connection implements GreetedConnection {
     this.#targetName = login.targetName;
     this.#deadlineMs = login.queryDeadlineMs ?? login.deadlineMs;
     this.serverVersion = plainServerVersion(session.facts.greeting.serverVersion);
-    this.connectionId = session.facts.connectionId;
+    this.connectionId = session.facts.greeting.connectionId;
   }
 
   get closed(): boolean {

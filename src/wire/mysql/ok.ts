@@ -45,6 +45,12 @@ export function decodeOk(payload: Buffer, capabilities: Capabilities): Ok {
   return { ...head, info, changes };
 }
 
+/** An OK that tells nothing but the status flags. */
+export function encodePlainOk(status: number, capabilities: Capabilities): DownstreamPayload {
+  const nothing = { affectedRows: 0, lastInsertId: 0n, warnings: 0, info: '', changes: [] };
+  return encodeOk({ header: OK_HEADER, status, ...nothing }, capabilities);
+}
+
 function readLenencBigInt(reader: ByteReader): bigint {
   if (reader.peekU8() !== 0xfe) return BigInt(reader.lenencInt());
   reader.skip(1);
