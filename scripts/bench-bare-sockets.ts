@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints how many KiB a pair of idle sockets (one accepted, one dialled) takes in Node; with the
-// paths of a certificate and its key, one of two TLS sockets.
+// paths of a certificate and its key, one of two sockets of mutual TLS.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -14,11 +14,11 @@ const [count = '1000', certificate, key] = process.argv.slice(2);
 const pairs = Number(count);
 const open: Socket[] = [];
 const hold = (socket: Socket) => void open.push(socket.resume());
-const server =
-  certificate && key
-    ? createTlsServer({ cert: readFileSync(certificate), key: readFileSync(key) }, hold)
-    : createServer({ noDelay: true }, hold);
-const secureContext = createSecureContext();
+const own = certificate && key && { cert: readFileSync(certificate), key: readFileSync(key) };
+const server = own
+  ? createTlsServer({ ...own, requestCert: true, rejectUnauthorized: false }, hold)
+  : createServer({ noDelay: true }, hold);
+const secureContext = createSecureContext(own || {});
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 const at = { port: (server.address() as AddressInfo).port, host: '127.0.0.1' };
@@ -26,7 +26,7 @@ const at = { port: (server.address() as AddressInfo).port, host: '127.0.0.1' };
 async function residentWith(more: number): Promise<number> {
   for (let index = 0; index < more; index += 1) {
     const plain = connect({ ...at, noDelay: true });
-    if (certificate) {
+    if (own) {
       const socket = connectTls({ socket: plain, secureContext, rejectUnauthorized: false });
       await once(socket, 'secureConnect');
       hold(socket);
