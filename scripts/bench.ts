@@ -139,7 +139,8 @@ async function idle(place: Place, table: BenchTable): Promise<void> {
 
 function medianOf(values: readonly number[]): number | undefined {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  const middle = sorted.slice((sorted.length - 1) >> 1, (sorted.length >> 1) + 1);
+  return middle.length === 0 ? undefined : middle.reduce((sum, one) => sum + one) / middle.length;
 }
 
 async function main(): Promise<void> {
