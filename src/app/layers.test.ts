@@ -6,8 +6,13 @@ import { type LayerChoice, layersOf } from './layers.ts';
 
 const { system } = target();
 const mysql = { ...system, type: 'mysql' } as unknown as typeof system;
+const http = { ...system, type: 'http' } as unknown as typeof system;
 const declared = policy({
-  targets: [target('data/maria'), target('data/my', { system: mysql })],
+  targets: [
+    target('data/api', { system: http }),
+    target('data/maria'),
+    target('data/my', { system: mysql }),
+  ],
 });
 
 function chosen(choice: Partial<LayerChoice>) {
@@ -17,10 +22,11 @@ function chosen(choice: Partial<LayerChoice>) {
 }
 
 describe('layers', () => {
-  it('tells which databases were meant and are left out', () => {
+  it('tells which Targets were meant and are left out', () => {
     deepEqual(chosen({}), [['data/maria'], ['data/my']]);
     deepEqual(chosen({ targets: ['data/my'] }), [[], ['data/my']]);
     deepEqual(chosen({ targets: ['data/maria'] }), [['data/maria'], []]);
+    deepEqual(chosen({ targets: ['data/api', 'data/maria'] }), [['data/maria'], ['data/api']]);
     deepEqual(chosen({ only: 'mesh' }), [[], []]);
   });
 });

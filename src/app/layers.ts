@@ -41,7 +41,10 @@ export function layersOf(
   { instance, nowMs }: { readonly instance: string; readonly nowMs: number },
 ): {
   readonly layers: Layers;
-  /** Databases of other systems that were meant too: nothing here plans or compares their grants. */
+  /**
+   * What was meant too and of which no grants are planned or compared: databases of other systems,
+   * and Targets that are no databases where they were named.
+   */
   readonly leftOut: readonly Target[];
   readonly diagnostics: readonly Diagnostic[];
 } {
@@ -68,7 +71,7 @@ export function layersOf(
     .filter(() => choice.only !== 'mesh')
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   const databases = meant.filter(({ system }) => system.type === 'mariadb');
-  const leftOut = meant.filter((one) => isSql(one) && !databases.includes(one));
+  const leftOut = meant.filter((one) => !databases.includes(one) && (named || isSql(one)));
   return { layers: { clusters, databases }, leftOut, diagnostics };
 }
 

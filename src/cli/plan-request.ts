@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PlanRequest } from '../app/plan-declaration.ts';
 import type { Administrator } from '../app/target-connection.ts';
+import { isSql } from '../compile/istio/mesh-context.ts';
 import { systemClock } from '../model/clock.ts';
 import { PosternError } from '../model/errors.ts';
 import { diagnosticsText } from '../policy/diagnostic-text.ts';
@@ -33,10 +34,11 @@ export async function planRequest(
     const problem = 'No Cluster with a mesh and no MariaDB is declared, or left of it.';
     throw new PosternError('usage', { problem });
   }
-  for (const { id, system } of leftOut) {
-    context.err(
-      `postern: ${id} is left out: of a ${system.type} no grants are planned or compared.`,
-    );
+  for (const target of leftOut) {
+    const why = isSql(target)
+      ? `of a ${target.system.type} no grants are planned or compared.`
+      : 'it is no database; what the mesh holds of it belongs to its Cluster.';
+    context.err(`postern: ${target.id} is left out: ${why}`);
   }
   const administrators = new Map<Target, Administrator>();
   for (const target of layers.databases) {

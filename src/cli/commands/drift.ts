@@ -67,10 +67,13 @@ async function drift(
   options: DriftOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const { gateway, heal: healing, adopt: adopting, json } = options;
+  const { gateway, heal: healing, adopt: adopting, json, yes } = options;
   if ([gateway, healing, adopting].filter(Boolean).length > 1) {
     const problem = '--heal, --adopt and --gateway are different questions: give one.';
     throw new PosternError('usage', { problem });
+  }
+  if (yes && !healing) {
+    throw new PosternError('usage', { problem: '--yes answers what --heal asks: give both.' });
   }
   if (gateway) {
     const { target = [], cluster = [] } = options;
