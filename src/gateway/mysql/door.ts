@@ -67,7 +67,6 @@ export class MysqlDoor implements Door {
   readonly #options: DoorOptions;
   readonly #channel: LoginChannel;
   #wish: LoginWish | undefined;
-  #offered: Capabilities = 0n;
   #upstream: DoorUpstream | undefined;
   #state: SessionState | undefined;
   #greeted = false;
@@ -89,14 +88,14 @@ export class MysqlDoor implements Door {
       throw new PosternError('target-unsupported', { target: target.id, problem });
     }
     this.#greeted = true;
-    this.#offered = offeredCapabilities(greeting.capabilities);
+    const offered = offeredCapabilities(greeting.capabilities);
     const login = acceptLogin(this.#channel, this.#parts, {
       serverVersion: greeting.serverVersion,
       charset: greeting.charset,
       connectionId: this.downstreamConnection,
       target: target.id,
       listener,
-      offered: this.#offered,
+      offered,
       ...(secureContext && { secureContext }),
       ...(settled && { settled }),
       ...(plain && { plain }),
@@ -105,8 +104,11 @@ export class MysqlDoor implements Door {
       this.#tellFault(toPosternError(thrown));
       throw thrown;
     });
-    const { capabilities, charset, database } = response;
-    this.#wish = { capabilities, charset, schema: database || undefined };
+    this.#wish = {
+      capabilities: response.capabilities & offered,
+      charset: response.charset,
+      schema: response.database || undefined,
+    };
     const application = response.attributes['program_name'] ?? response.attributes['_client_name'];
     return { identity, attributes: response.attributes, ...(application && { application }) };
   }
@@ -119,14 +121,13 @@ export class MysqlDoor implements Door {
   }
 
   async connectUpstream(session: Session, introduction: Introduction): Promise<number> {
-    const login = this.#known();
+    const { capabilities: wanted, charset, schema } = this.#known();
     const state = new SessionState(session.target.system.type === 'mariadb');
-    const wanted = login.capabilities & this.#offered;
     const connection = await this.#upstreamFor(session, state, {
       capabilities: passedUpstream(wanted, exceptions(session)),
-      charset: login.charset,
+      charset,
       program: introduction.application ?? 'postern',
-      schema: login.schema,
+      schema,
     });
     const { upstream } = connection;
     const needed = (wanted & RELAY_REQUIRED) | CLIENT_SESSION_TRACK;
@@ -195,12 +196,11 @@ export class MysqlDoor implements Door {
   }
 
   async relay(session: Session): Promise<SessionEnd | undefined> {
-    const login = this.#known();
+    const { capabilities } = this.#known();
     const connection = this.#upstream;
     const state = this.#state;
     if (!connection || !state) throw new PosternError('internal', { correlation: session.id });
     const { upstream } = connection;
-    const capabilities = login.capabilities & this.#offered;
     this.#channel.write(encodePlainOk(upstream.status, capabilities));
     const released = this.#channel.release();
     // The peer left while the target was logging in.
@@ -288,6 +288,7 @@ function exceptions({ access }: Session): Exceptions {
 
 /** What the driver asked for: what is kept of its login, whose proof is nobody's business later. */
 interface LoginWish {
+  /** Of those that were offered. */
   readonly capabilities: Capabilities;
   readonly charset: number;
   readonly schema: string | undefined;
