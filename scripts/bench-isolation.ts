@@ -6,6 +6,7 @@ import { BadTargets, serverName } from '../test/support/bad-targets.ts';
 import { sidecar } from '../test/support/drivers.ts';
 import { GatewayProcess } from '../test/support/gateway-process.ts';
 import { World } from '../test/support/world.ts';
+import { median } from './median.ts';
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 4);
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5);
@@ -34,7 +35,7 @@ async function main(): Promise<void> {
       p99.bad.push(await measure(steady, open));
       bad.mend();
     }
-    const [well, broken] = [median(p99.well), median(p99.bad)];
+    const [well, broken] = [median(p99.well) ?? Number.NaN, median(p99.bad) ?? Number.NaN];
     console.log('| p99 of point selects on the good target | ms |\n|---|---|');
     console.log(
       `| the others well | ${well.toFixed(2)} |\n| neither answers | ${broken.toFixed(2)} |`,
@@ -74,11 +75,6 @@ async function measure(
   clearInterval(logins);
   latencies.sort((a, b) => a - b);
   return latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 await main();

@@ -11,6 +11,7 @@ import { type Connection, createConnection } from 'mysql2/promise';
 import { sidecar } from '../test/support/drivers.ts';
 import { GatewayProcess } from '../test/support/gateway-process.ts';
 import { World } from '../test/support/world.ts';
+import { median } from './median.ts';
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 2);
@@ -126,11 +127,12 @@ async function logins(all: readonly Route[]): Promise<void> {
       if (round > 0) figures.set(route.name, [...(figures.get(route.name) ?? []), figure]);
     }
   }
-  const rate = (name: string) => median((figures.get(name) ?? []).map((one) => one.perSecond));
+  const rate = (name: string) =>
+    median((figures.get(name) ?? []).map((one) => one.perSecond)) ?? Number.NaN;
   console.log('| one after the other | logins per second | time, direct = 1 | gateway CPU |');
   console.log('|---|---|---|---|');
   for (const { name } of all) {
-    const cpu = median((figures.get(name) ?? []).map((one) => one.cpuMs));
+    const cpu = median((figures.get(name) ?? []).map((one) => one.cpuMs)) ?? Number.NaN;
     const ratio = rate('direct, TLS') / rate(name);
     console.log(
       `| ${name} | ${rate(name).toFixed(0)} | ${ratio.toFixed(2)}x | ${cpu.toFixed(2)} ms |`,
@@ -215,11 +217,6 @@ async function settledRss({ pid }: ChildProcess): Promise<number> {
     last = now;
   }
   return last;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 await main();

@@ -7,6 +7,7 @@ import { bareSocketKib, connects, idleKib, readLarge, writeLarge } from './bench
 import { IDLE_SESSIONS, Place } from './bench-place.ts';
 import { type Load, type LoadFigure, prepareTable, run } from './bench-sysbench.ts';
 import { BenchTable } from './bench-table.ts';
+import { median } from './median.ts';
 
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 2);
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 2);
@@ -57,15 +58,19 @@ async function statements(place: Place, table: BenchTable): Promise<void> {
         figures.set(route.name, [...(figures.get(route.name) ?? []), figure]);
       }
     }
-    const median = (name: string, of: (figure: LoadFigure) => number | undefined) =>
-      medianOf((figures.get(name) ?? []).flatMap((figure) => of(figure) ?? []));
-    table.row(load.what, 'more', (name) => median(name, ({ perSecond }) => perSecond));
+    const medianOf = (name: string, of: (figure: LoadFigure) => number | undefined) =>
+      median((figures.get(name) ?? []).flatMap((figure) => of(figure) ?? []));
+    table.row(load.what, 'more', (name) => medianOf(name, ({ perSecond }) => perSecond));
     table.row(`${load.key}: CPU per query, us`, 'less', (name) =>
-      median(name, ({ cpuPerQueryUs }) => cpuPerQueryUs),
+      medianOf(name, ({ cpuPerQueryUs }) => cpuPerQueryUs),
     );
     if (load.connections > 1) continue;
-    table.row(`${load.key}: latency p50, ms`, 'added', (name) => median(name, (one) => one.p50Ms));
-    table.row(`${load.key}: latency p99, ms`, 'added', (name) => median(name, (one) => one.p99Ms));
+    table.row(`${load.key}: latency p50, ms`, 'added', (name) =>
+      medianOf(name, (one) => one.p50Ms),
+    );
+    table.row(`${load.key}: latency p99, ms`, 'added', (name) =>
+      medianOf(name, (one) => one.p99Ms),
+    );
   }
 }
 
@@ -91,7 +96,7 @@ async function large(place: Place, table: BenchTable): Promise<void> {
         if (figure.grownMib !== undefined) grown.set(route.name, most);
       }
     }
-    table.row(`${what}, MiB/s`, 'more', (name) => medianOf(rates.get(name) ?? []));
+    table.row(`${what}, MiB/s`, 'more', (name) => median(rates.get(name) ?? []));
     table.row(`${key}: proxy grows by, MiB`, 'none', (name) => grown.get(name));
   }
 }
@@ -107,9 +112,7 @@ async function logins(place: Place, table: BenchTable): Promise<void> {
       warm.set(route.name, [...(warm.get(route.name) ?? []), rate]);
     }
   }
-  table.row('logins one by one, warm, per second', 'more', (name) =>
-    medianOf(warm.get(name) ?? []),
-  );
+  table.row('logins one by one, warm, per second', 'more', (name) => median(warm.get(name) ?? []));
   const { client: _, ...secure } = place.route('postern-tls');
   const tokens = Array.from({ length: COLD_LOGINS }, (_, index) =>
     place.world.token(`cold-${index}`, ['bench']),
@@ -135,12 +138,6 @@ async function idle(place: Place, table: BenchTable): Promise<void> {
   const [plain, tls] = [...bare.values()].map((one) => one.toFixed(0));
   const what = `idle session, KiB above bare sockets (${plain}, TLS ${tls})`;
   table.row(what, 'none', (name) => kib.get(name));
-}
-
-function medianOf(values: readonly number[]): number | undefined {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.slice((sorted.length - 1) >> 1, (sorted.length >> 1) + 1);
-  return middle.length === 0 ? undefined : middle.reduce((sum, one) => sum + one) / middle.length;
 }
 
 async function main(): Promise<void> {

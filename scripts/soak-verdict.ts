@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import { median } from './median.ts';
 import type { SoakReport } from './soak-load.ts';
 
 /** How long a change of the declaration may take to be in force everywhere. */
@@ -114,8 +116,8 @@ export class Verdict {
   #growth(): number {
     const all = this.#samples.map(({ bytes }) => bytes);
     const quarter = Math.max(1, Math.floor(all.length / 4));
-    const before = median(all.slice(quarter, 2 * quarter));
-    return before > 0 ? median(all.slice(-quarter)) / before : 1;
+    const before = median(all.slice(quarter, 2 * quarter)) ?? 0;
+    return before > 0 ? (median(all.slice(-quarter)) ?? 0) / before : 1;
   }
 
   #memoryText(): string {
@@ -128,9 +130,4 @@ export class Verdict {
     this.#problemCount += 1;
     if (this.#problems.length < SHOWN) this.#problems.push(text.slice(0, 400));
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
