@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-
 import { median } from './median.ts';
 import type { SoakReport } from './soak-load.ts';
 

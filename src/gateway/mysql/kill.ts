@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-
 import { encodeErr } from '../../wire/mysql/err.ts';
 import type { DownstreamPayload } from '../../wire/mysql/payload.ts';
 import type { Asker, Kill } from '../parts.ts';
